@@ -1,0 +1,69 @@
+# Everything runs in .venv, which the first target that needs it makes. PYTHON chooses the Python it is made with.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help demo test lint format bench wheel venv clean
+
+help:
+	@echo "make demo     train the character model for about a minute; results in out/char-lm"
+	@echo "make test     run the tests"
+	@echo "make lint     check style (ruff) and types (mypy)"
+	@echo "make format   rewrite the code in the project's style"
+	@echo "make bench    measure speed, beside PyTorch where it is installed"
+	@echo "make wheel    build a wheel in dist/"
+	@echo "make venv     make .venv and install minigrad in it; the others do so by themselves"
+	@echo "make clean    remove what builds and tests leave; keeps .venv and out/"
+	@echo
+	@echo "Options of a command: make test ARGS=\"-k tape\". Another Python: make venv PYTHON=python3.12."
+
+demo: $(INSTALLED)
+	$(BIN)/minigrad train char-lm --out out/char-lm $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+# mypy looks packages up by folder names, so it gets links with the names that models/ and tools/ are installed under.
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@mkdir -p build/mypy/minigrad
+	@ln -sfn ../../../models build/mypy/minigrad/models
+	@ln -sfn ../../../tools build/mypy/minigrad/tools
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED)
+	$(BIN)/minigrad bench $(ARGS)
+
+# setuptools copies whatever an older build left in build/lib into the wheel.
+wheel: $(INSTALLED)
+	rm -rf build/lib
+	$(BIN)/python -m build --wheel
+	@ls dist/*.whl
+
+venv: $(INSTALLED)
+
+# The stamp is written last: an interrupted installation is done again.
+$(INSTALLED): pyproject.toml setup.py | $(BIN)/pip
+	$(BIN)/python -m pip install --editable ".[all,test]"
+	@touch $@
+
+# pip comes last when an environment is made. An environment without it is not finished.
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "make: no $(PYTHON) found. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "make: minigrad needs Python 3.11 or newer and found `$(PYTHON) --version 2>&1`. Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || \
+		{ echo "make: this Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find minigrad models tools tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,324 @@
+"""What a backend is: an object that turns primitive calls into array work, and knows nothing of gradients.
+
+A backend supplies
+
+- a method for each name in `REQUIRED`, most of them functions that its array library has already;
+- the few calls below that create arrays, move them, draw random numbers and change them in place;
+- and it *may* replace the composite calls (`softmax`, `cross_entropy`, `layer_norm`, the optimizer steps, ...) that
+  this file writes out in terms of the others, with fused kernels.
+
+Arrays have shape, dtype, ndim, operators and basic indexing. Keyword parameters always come by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+Array = Any
+Shape = tuple[int, ...]
+
+# What every backend has a method for, beside those spelled out in `Backend`.
+REQUIRED = {
+    "element-wise": "add subtract multiply divide negative pow remainder floor_divide hypot atan2 logaddexp copysign "
+    "maximum minimum where clip abs square sqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan asin acos atan "
+    "sinh cosh tanh asinh acosh atanh sigmoid relu erf sign floor ceil trunc round equal not_equal less less_equal "
+    "greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor "
+    "bitwise_invert bitwise_left_shift bitwise_right_shift isnan isinf isfinite signbit astype",
+    "reductions": "sum prod max min any all argmax argmin argsort count_nonzero cumulative_sum logsumexp",
+    "products": "matmul linear einsum",
+    "shape": "reshape permute_dims broadcast_to flip roll pad tril triu concat stack",
+    "indexing": "getitem index_add index_set add_at partial nonzero one_hot",
+    "creation": "asarray copy empty zeros zeros_like full arange linspace eye eye_like",
+}
+
+
+class BackendUnavailable(RuntimeError):
+    """A backend's packages are there, but it cannot work on this machine."""
+
+
+class Partial:
+    """An array that is zero except at some places: the gradient of reading x[index].
+
+    Rules of indexing return it instead of a full array, so that reading the T slices of a sequence one by one costs
+    O(T) in backward, not O(T^2): the contributions are collected and put into one array at the end.
+    """
+
+    __slots__ = ("dtype", "parts", "shape", "size")
+
+    def __init__(self, values: Array, index: Any, shape: Shape) -> None:
+        self.parts = [(index, values)]
+        self.size = values.size
+        self.shape = shape
+        self.dtype = values.dtype
+
+    def add(self, other: Partial) -> None:
+        """Take over the parts of another Partial of the same shape."""
+        self.parts += other.parts
+        self.size += other.size
+
+    def dense(self, backend: Any) -> Array:
+        """The full array."""
+        if _tiles(self.parts, self.shape):
+            total = backend.empty(self.shape, self.dtype)
+            for index, values in self.parts:
+                total[index] = values
+            return total
+        return self.add_to(backend.zeros(self.shape, self.dtype), backend)
+
+    def add_to(self, total: Array, backend: Any) -> Array:
+        """Add the parts to an array in place, and return it."""
+        for index, values in self.parts:
+            backend.add_at(total, index, values)
+        return total
+
+
+def _tiles(parts: list[tuple[Any, Array]], shape: Shape) -> bool:
+    """Whether the parts are slices along one axis that cover it exactly, as `split` and `unstack` leave them."""
+    first = parts[0][0]
+    axis = len(first) - 1 if type(first) is tuple else 0
+    if not 0 <= axis < len(shape):
+        return False
+    spans = []
+    for index, _ in parts:
+        if type(index) is tuple:
+            if len(index) != axis + 1 or not all(type(part) is slice and part == _ALL for part in index[:-1]):
+                return False
+            index = index[-1]
+        elif axis:
+            return False
+        if type(index) is int:
+            start = index if index >= 0 else index + shape[axis]
+            spans.append((start, start + 1))
+        elif type(index) is slice and index.step in (None, 1):
+            spans.append(index.indices(shape[axis])[:2])
+        else:
+            return False
+    end = 0
+    for start, stop in sorted(spans):
+        if start != end:
+            return False
+        end = stop if stop > start else end
+    return end == shape[axis]
+
+
+_ALL = slice(None)
+
+
+class Composed:
+    """Calls written in terms of others: for arrays (in backends) and for Tensors (in gradients of gradients)."""
+
+    def softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
+        """Gradient of softmax: out * (g - <g, out>)."""
+        xp: Any = self
+        return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+
+    def log_softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
+        """Gradient of log_softmax: g - softmax * sum(g)."""
+        xp: Any = self
+        return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
+
+    def cross_entropy_vjp(self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
+        """Gradient of cross_entropy for the logits x (N, C): (softmax(x) - target distribution) * g, g being (N,)."""
+        xp: Any = self
+        kept = targets != ignore_index
+        n = x.shape[-1]
+        hot = xp.one_hot(xp.where(kept, targets, 0), n=n, dtype=x.dtype)
+        wanted = hot * (1 - label_smoothing) + label_smoothing / n
+        return (xp.softmax(x, axis=-1) - wanted) * xp.where(kept, g, 0)[:, None]
+
+    def standardize(self, x: Array, eps: float) -> Array:
+        """(x - mean) / sqrt(variance + eps) over the last axis."""
+        xp: Any = self
+        centred = x - self._mean(x)
+        return centred / xp.sqrt(self._mean(centred * centred) + eps)
+
+    def layer_norm_vjp(self, g: Array, x: Array, eps: float) -> Array:
+        """Gradient of `standardize` for x."""
+        xp: Any = self
+        centred = x - self._mean(x)
+        scale = xp.sqrt(self._mean(centred * centred) + eps)
+        unit = centred / scale
+        return (g - self._mean(g) - unit * self._mean(g * unit)) / scale
+
+    def _mean(self, x: Array) -> Array:
+        xp: Any = self
+        return xp.sum(x, axis=-1, keepdims=True) / x.shape[-1]
+
+
+class _Calls(dict[Any, Callable[..., Array]]):
+    """For each primitive the function that computes it on a backend, looked up once."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __missing__(self, primitive: Any) -> Callable[..., Array]:
+        backend, forward = self._backend, primitive.forward
+        if forward is None:
+            function = getattr(backend, primitive.name)
+        elif primitive.takes_xp:
+            function = partial(forward, xp=backend)
+        else:
+            function = forward
+        self[primitive] = function
+        return function
+
+
+class Backend(Composed):
+    """Base class of the backends. Subclasses set `name` and `array_type` and supply the calls in `REQUIRED`."""
+
+    name: str = ""
+    array_type: type = object
+
+    if TYPE_CHECKING:  # the calls that REQUIRED lists
+
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+    def __init__(self) -> None:
+        self.calls = _Calls(self)
+
+    # --- moving, and what only an array library can do ---------------------------------------------------------------
+
+    def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+        """`data` (nested lists, numbers, NumPy arrays, this backend's arrays) as this backend's array."""
+        raise NotImplementedError(f"backend {self.name} lacks asarray")
+
+    def to_numpy(self, x: Array) -> Any:
+        """`x` as a NumPy array on the host; the one way out."""
+        raise NotImplementedError(f"backend {self.name} lacks to_numpy")
+
+    def copy(self, x: Array) -> Array:
+        """A fresh array with the values of `x`."""
+        raise NotImplementedError(f"backend {self.name} lacks copy")
+
+    def assign(self, x: Array, value: Array) -> None:
+        """Overwrite the elements of `x` in place."""
+        x[...] = value
+
+    def generator(self, seed: int | None) -> Any:
+        """A fresh source of random numbers; see `normal`, `uniform`, `randint`, `permutation`."""
+        raise NotImplementedError(f"backend {self.name} lacks generator")
+
+    def synchronize(self) -> None:
+        """Wait until all work is done (for timing); nothing to do where calls are synchronous."""
+
+    # --- composite calls, which a backend may fuse -------------------------------------------------------------------
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        """exp(x) / sum(exp(x)) along `axis`, computed without overflow."""
+        xp: Any = self
+        if not x.size:
+            return self.copy(x)
+        e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+        e /= xp.sum(e, axis=axis, keepdims=True)
+        return e
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """log(softmax(x)) along `axis`, computed without overflow or cancellation."""
+        xp: Any = self
+        if not x.size:
+            return self.copy(x)
+        shifted = x - xp.max(x, axis=axis, keepdims=True)
+        shifted -= xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+        return shifted
+
+    def cross_entropy(self, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
+        """Losses (N,) of logits x (N, C) for class indices (N,); zero where the target is `ignore_index`.
+
+        With smoothing e the wanted distribution is 1 - e on the target plus e spread evenly (Szegedy et al. 2016).
+        Raises IndexError for a target outside 0..C-1.
+        """
+        xp: Any = self
+        kept = targets != ignore_index
+        classes = xp.where(kept, targets, 0)
+        n = x.shape[-1]
+        self.check_indices(classes, n, "class index")
+        logp = self.log_softmax(x, axis=-1)
+        loss = -logp[xp.arange(0, len(classes), 1), classes]
+        if label_smoothing:
+            loss = (1 - label_smoothing) * loss - label_smoothing / n * xp.sum(logp, axis=-1)
+        return xp.where(kept, loss, 0)
+
+    def check_indices(self, indices: Array, n: int, what: str) -> None:
+        """Raise IndexError unless all of `indices` are in 0..n-1."""
+        if indices.size == 0:
+            return
+        low, high = int(indices.min()), int(indices.max())
+        if low < 0 or high >= n:
+            raise IndexError(f"{what} {low if low < 0 else high} is out of range: expected 0 to {n - 1}")
+
+    def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+        """standardize(x) * weight + bias over the last axis (Ba et al. 2016)."""
+        out = self.standardize(x, eps)
+        if weight is not None:
+            out = out * weight
+        return out if bias is None else out + bias
+
+    def dropout(self, x: Array, mask: Array, scale: float) -> Array:
+        """x * scale where `mask` is true, else 0."""
+        out = x * mask
+        out *= scale
+        return out
+
+    # --- optimizer steps, in place ------------------------------------------------------------------------------------
+
+    def sgd_step(
+        self,
+        p: Array,
+        g: Array,
+        velocity: Array | None,
+        *,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        nesterov: bool,
+        weight_decay: float,
+        first: bool,
+    ) -> None:
+        """p -= lr * v with v = momentum * v + (1 - dampening) * g (v = g in the `first` step); PyTorch's SGD.
+
+        `velocity` is None without momentum.
+        """
+        if weight_decay:
+            g = g + weight_decay * p
+        if velocity is not None:
+            if first:
+                self.assign(velocity, g)
+            else:
+                velocity *= momentum
+                velocity += (1 - dampening) * g
+            g = g + momentum * velocity if nesterov else velocity
+        p -= lr * g
+
+    def adam_step(
+        self,
+        p: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        *,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        step: int,
+    ) -> None:
+        """One step of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) if `decoupled`.
+
+        `step` counts from 1, for the bias correction of the moments m and v, which change in place like p.
+        """
+        xp: Any = self
+        if weight_decay and decoupled:
+            p *= 1 - lr * weight_decay
+        elif weight_decay:
+            g = g + weight_decay * p
+        m += (1 - beta1) * (g - m)
+        v *= beta2
+        v += (1 - beta2) * (g * g)
+        root = xp.sqrt(v)
+        root *= (1 - beta2**step) ** -0.5
+        root += eps
+        p -= (lr / (1 - beta1**step)) * (m / root)

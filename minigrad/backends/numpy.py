@@ -1,0 +1,329 @@
+"""The reference backend: NumPy arrays on the host.
+
+Everything that NumPy and CuPy spell alike is taken from `lib`, so that the CuPy backend is this class over another
+library plus its differences.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .base import Array, Backend, Partial, Shape
+from .special import erf
+
+# Our name (the array API's) -> NumPy's, for functions that are called as they are.
+DIRECT = {
+    name: name
+    for name in (
+        "add subtract multiply divide negative remainder floor_divide hypot logaddexp copysign maximum minimum where "
+        "square sqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan sinh cosh tanh sign floor ceil trunc "
+        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not "
+        "bitwise_and bitwise_or bitwise_xor isnan isinf isfinite signbit zeros_like"
+    ).split()
+} | {
+    "pow": "power",
+    "atan2": "arctan2",
+    "abs": "absolute",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+    "bitwise_invert": "invert",
+    "bitwise_left_shift": "left_shift",
+    "bitwise_right_shift": "right_shift",
+    "round": "rint",
+}
+
+
+class NumpyBackend(Backend):
+    """NumPy's arrays and functions."""
+
+    name = "numpy"
+    array_type = np.ndarray
+    lib: Any = np
+
+    def __init__(self) -> None:
+        super().__init__()
+        for ours, theirs in DIRECT.items():
+            if not hasattr(type(self), ours):
+                setattr(self, ours, getattr(self.lib, theirs))
+
+    # --- creation and moving ------------------------------------------------------------------------------------------
+
+    def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy and hasattr(data, "__array__") and not isinstance(data, np.ndarray):
+            return np.array(np.asarray(data, dtype=dtype))  # not every library's __array__ knows `copy`
+        return np.array(data, dtype=dtype, copy=copy)
+
+    def from_dlpack(self, x: Any) -> Array:
+        """An array that shares the memory of an object with `__dlpack__`."""
+        return self.lib.from_dlpack(x)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        return x
+
+    def copy(self, x: Array) -> Array:
+        return self.lib.array(x, copy=True)
+
+    def empty(self, shape: Shape, dtype: Any) -> Array:
+        """An array whose values are not set."""
+        return self.lib.empty(shape, dtype)
+
+    def zeros(self, shape: Shape, dtype: Any) -> Array:
+        return self.lib.zeros(shape, dtype)
+
+    def full(self, shape: Shape, value: Any, dtype: Any) -> Array:
+        return self.lib.full(shape, value, dtype)
+
+    def arange(self, start: float, stop: float, step: float, dtype: Any = None) -> Array:
+        return self.lib.arange(start, stop, step, dtype)
+
+    def linspace(self, start: float, stop: float, num: int, dtype: Any, endpoint: bool = True) -> Array:
+        return self.lib.linspace(start, stop, num, endpoint=endpoint, dtype=dtype)
+
+    def eye(self, n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+        return self.lib.eye(n, m, k, dtype)
+
+    def eye_like(self, x: Array, n: int) -> Array:
+        """The boolean unit matrix (n, n), where `x` lives."""
+        return self.lib.eye(n, dtype=bool)
+
+    # --- element-wise -------------------------------------------------------------------------------------------------
+
+    def astype(self, x: Array, dtype: Any) -> Array:
+        return x.astype(dtype)
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        if low is not None:
+            x = self.lib.maximum(x, low)
+        return x if high is None else self.lib.minimum(x, high)
+
+    def relu(self, x: Array) -> Array:
+        return self.lib.maximum(x, 0)
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x)), in place in one buffer. Where exp overflows to infinity the result is 0, as it should."""
+        lib = self.lib
+        out = lib.negative(x)
+        if type(out) is not self.array_type:
+            out = lib.asarray(out)
+        with np.errstate(over="ignore"):
+            lib.exp(out, out=out)
+        out += 1
+        lib.reciprocal(out, out=out)
+        return out
+
+    def erf(self, x: Array) -> Array:
+        """The error function by W. J. Cody's rational approximations (Math. Comp. 1969), to full double precision."""
+        return erf(self.lib, x)
+
+    # --- reductions ---------------------------------------------------------------------------------------------------
+
+    def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return x.sum(axis=axis, keepdims=keepdims)
+
+    def prod(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return x.prod(axis=axis, keepdims=keepdims)
+
+    def max(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return x.max(axis=axis, keepdims=keepdims)
+
+    def min(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return x.min(axis=axis, keepdims=keepdims)
+
+    def any(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return self.lib.any(x, axis=axis, keepdims=keepdims)
+
+    def all(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return self.lib.all(x, axis=axis, keepdims=keepdims)
+
+    def count_nonzero(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return self.lib.count_nonzero(x, axis=axis, keepdims=keepdims)
+
+    def argmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+        return self.lib.argmax(x, axis=axis, keepdims=keepdims)
+
+    def argmin(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+        return self.lib.argmin(x, axis=axis, keepdims=keepdims)
+
+    def argsort(self, x: Array, axis: int = -1, descending: bool = False) -> Array:
+        """Stable in both directions: equal elements keep their order."""
+        if not descending:
+            return self.lib.argsort(x, axis=axis, kind="stable")
+        lib = self.lib
+        order = lib.flip(lib.argsort(lib.flip(x, axis=axis), axis=axis, kind="stable"), axis=axis)
+        return x.shape[axis] - 1 - order
+
+    def cumulative_sum(self, x: Array, axis: int) -> Array:
+        return self.lib.cumsum(x, axis=axis)
+
+    def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        lib = self.lib
+        top = lib.max(x, axis=axis, keepdims=True) if x.size else lib.zeros((1,) * x.ndim, x.dtype)
+        finite = lib.where(lib.isfinite(top), top, 0)
+        with np.errstate(divide="ignore"):  # log(0) is what a row of -inf, or of nothing, gives: -inf
+            out = lib.log(lib.sum(lib.exp(x - finite), axis=axis, keepdims=True)) + finite
+        return out if keepdims else lib.squeeze(out, axis=axis)
+
+    # --- products -----------------------------------------------------------------------------------------------------
+
+    def matmul(self, x: Array, y: Array) -> Array:
+        if y.ndim == 2:
+            if x.ndim == 2:
+                return x.dot(y)  # half the overhead of matmul
+            if x.ndim > 2:  # one product of tall matrices instead of a batch of small ones
+                rows = math.prod(x.shape[:-1])
+                return x.reshape(rows, x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[1])
+        return self.lib.matmul(x, y)
+
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        """x @ weight.T + bias, the bias added in the product's own memory."""
+        out = self.matmul(x, weight.T)
+        if bias is None:
+            return out
+        if bias.dtype != out.dtype:
+            return out + bias
+        out += bias
+        return out
+
+    def einsum(self, *xs: Array, subscripts: str) -> Array:
+        out = self.lib.einsum(subscripts, *xs, optimize=True)
+        return self.copy(out) if len(xs) == 1 else out  # of one operand it may be a view
+
+    # --- shape --------------------------------------------------------------------------------------------------------
+
+    def reshape(self, x: Array, shape: Shape) -> Array:
+        return x.reshape(shape)
+
+    def permute_dims(self, x: Array, axes: tuple[int, ...]) -> Array:
+        return x.transpose(axes)
+
+    def broadcast_to(self, x: Array, shape: Shape) -> Array:
+        return self.lib.broadcast_to(x, shape)
+
+    def flip(self, x: Array, axis: Any) -> Array:
+        return self.lib.flip(x, axis=axis)
+
+    def roll(self, x: Array, shift: Any, axis: Any) -> Array:
+        return self.lib.roll(x, shift, axis=axis)
+
+    def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float = 0) -> Array:
+        return self.lib.pad(x, widths, constant_values=value) if widths else self.copy(x)
+
+    def tril(self, x: Array, k: int) -> Array:
+        return self.lib.tril(x, k)
+
+    def triu(self, x: Array, k: int) -> Array:
+        return self.lib.triu(x, k)
+
+    def concat(self, *xs: Array, axis: int, ends: Any = None) -> Array:
+        return self.lib.concatenate(xs, axis=axis)
+
+    def stack(self, *xs: Array, axis: int) -> Array:
+        return self.lib.stack(xs, axis=axis)
+
+    # --- indexing -----------------------------------------------------------------------------------------------------
+
+    def getitem(self, x: Array, index: Any) -> Array:
+        return x[index]
+
+    def partial(self, values: Array, index: Any, shape: Shape) -> Partial:
+        """The gradient of x[index], to be added into a buffer by the sweep."""
+        return Partial(values, index, shape)
+
+    def add_at(self, x: Array, index: Any, values: Array) -> None:
+        """x[index] += values in place, adding up where positions repeat."""
+        if is_basic(index):
+            x[index] += values
+        elif getattr(index, "dtype", None) is not None and index.dtype.kind == "i" and x.ndim > 1 and index.size:
+            self._add_rows(x, index, values)
+        else:
+            self.lib.add.at(x, index, values)
+
+    def _add_rows(self, x: Array, index: Array, values: Array) -> None:
+        """Add rows `values` to the rows of `x` that `index` names: sorted, each row's share is one contiguous sum."""
+        lib = self.lib
+        flat = index.reshape(-1)
+        flat = lib.where(flat < 0, flat + x.shape[0], flat)  # one number a row
+        self.check_indices(flat, x.shape[0], "index")
+        rows = lib.broadcast_to(values, (*index.shape, *x.shape[1:])).reshape(flat.size, *x.shape[1:])
+        order = lib.argsort(flat, kind="stable")
+        ordered = flat[order]
+        starts = lib.concatenate(([0], lib.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
+        if len(starts) == flat.size:  # no row twice
+            x[flat] += rows
+        else:
+            x[ordered[starts]] += lib.add.reduceat(rows[order], starts, axis=0)
+
+    def index_add(self, x: Array, values: Array, index: Any) -> Array:
+        out = self._common_copy(x, values)
+        self.add_at(out, index, values)
+        return out
+
+    def index_set(self, x: Array, values: Array, index: Any) -> Array:
+        out = self._common_copy(x, values)
+        if (
+            not is_basic(index) and values.ndim > 1
+        ):  # NumPy writes in memory's order: the last is to be the last in ours
+            values = self.lib.ascontiguousarray(values)
+        out[index] = values
+        return out
+
+    def _common_copy(self, x: Array, values: Array) -> Array:
+        """A copy of x in a type that holds the values too, so that none is cut down silently."""
+        return self.lib.array(x, dtype=self.lib.result_type(x, values), copy=True)
+
+    def nonzero(self, x: Array) -> Array:
+        """The indices of the non-zero elements of a vector."""
+        return self.lib.flatnonzero(x)
+
+    def one_hot(self, x: Array, n: int, dtype: Any) -> Array:
+        return (x[..., None] == self.lib.arange(n)).astype(dtype)
+
+    # --- random numbers -----------------------------------------------------------------------------------------------
+
+    def generator(self, seed: int | None) -> Any:
+        return np.random.Generator(np.random.PCG64(seed))
+
+    def generator_state(self, generator: Any) -> Any:
+        """The state of a generator as plain data."""
+        return generator.bit_generator.state
+
+    def set_generator_state(self, generator: Any, state: Any) -> None:
+        generator.bit_generator.state = state
+
+    def normal(self, generator: Any, shape: Shape, dtype: Any) -> Array:
+        """Standard normal numbers."""
+        return self._draw(generator.standard_normal, shape, dtype)
+
+    def uniform(self, generator: Any, shape: Shape, dtype: Any) -> Array:
+        """Uniform numbers in [0, 1)."""
+        return self._draw(generator.random, shape, dtype)
+
+    def _draw(self, draw: Any, shape: Shape, dtype: Any) -> Array:
+        """Drawn as float32 or float64, which is what generators offer, and rounded to narrower types."""
+        x = draw(shape, dtype=dtype if dtype.itemsize >= 4 else np.float32)
+        return self.lib.asarray(x, dtype=dtype)
+
+    def randint(self, generator: Any, low: int, high: int, shape: Shape, dtype: Any) -> Array:
+        """Integers in low..high-1."""
+        return generator.integers(low, high, shape, dtype=dtype)
+
+    def permutation(self, generator: Any, n: int) -> Array:
+        """The numbers 0..n-1 in random order."""
+        return generator.permutation(n)
+
+    def bernoulli(self, generator: Any, p: float, shape: Shape) -> Array:
+        """Truth values, true with probability p."""
+        return self.lib.asarray(generator.random(shape, dtype=np.float32) < p)
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index consists of integers, slices, ellipsis and None alone, and so picks no position twice."""
+    parts = index if type(index) is tuple else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts)

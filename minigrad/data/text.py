@@ -1,0 +1,112 @@
+"""Text as numbers: reading files, and a vocabulary of characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a UTF-8 file, with line ends as `\\n`.
+
+    Raises:
+        OSError: there is no such file, it is a directory, or it cannot be read.
+        ValueError: it is empty, or not UTF-8; the message says at which byte.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory, not a text file")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}") from None
+    if not text:
+        raise ValueError(f"{path} is empty")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Vocabulary:
+    """Characters and their numbers: 0 for the first in code point order, and so on.
+
+    Args:
+        characters: those that the vocabulary has. Repetitions do not matter, so a whole text will do.
+
+    Raises ValueError if there is none.
+    """
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        distinct = set("".join(characters))
+        if not distinct:
+            raise ValueError("a vocabulary needs at least one character")
+        self.characters = "".join(sorted(distinct))
+        self._codes = _code_points(self.characters)  # rising, so that a number is found by bisection
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __contains__(self, character: object) -> bool:
+        return isinstance(character, str) and len(character) == 1 and character in self.characters
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The numbers of the characters, int64, of shape (len(text),).
+
+        Raises ValueError for a character that the vocabulary does not have; the message says which and where.
+        """
+        codes = _code_points(text)
+        numbers = np.searchsorted(self._codes, codes)
+        known = self._codes[np.minimum(numbers, len(self) - 1)] == codes
+        if not known.all():
+            i = int(np.argmin(known))
+            raise ValueError(
+                f"the character {text[i]!r} (U+{ord(text[i]):04X}) at position {i} is not among the {len(self)} "
+                "characters of the vocabulary"
+            )
+        return numbers.astype(np.int64)
+
+    def decode(self, numbers: Any) -> str:
+        """The text for numbers 0 to len(self) - 1, given as an array of one axis, a list, or one number.
+
+        Raises IndexError for a number outside, TypeError for what is no integer.
+        """
+        array = np.atleast_1d(np.asarray(numbers))
+        if array.size == 0:
+            return ""
+        if array.dtype.kind not in "iu" or array.ndim != 1:
+            raise TypeError(f"decode takes a vector of integers, not {array.dtype} of shape {array.shape}")
+        outside = (array < 0) | (array >= len(self))
+        if outside.any():
+            raise IndexError(f"number {array[outside][0]} is outside the vocabulary, 0 to {len(self) - 1}")
+        return "".join(self.characters[i] for i in array.tolist())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The vocabulary as plain data, to store beside a model."""
+        return {"characters": self.characters}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Vocabulary:
+        """The vocabulary that `to_dict` described. Raises ValueError for other data."""
+        characters = data.get("characters") if isinstance(data, Mapping) else None
+        if not isinstance(characters, str) or characters != "".join(sorted(set(characters))):
+            raise ValueError("a stored vocabulary has its characters, in order and each once, under 'characters'")
+        return cls(characters)
+
+    def __repr__(self) -> str:
+        shown = self.characters if len(self) <= 40 else self.characters[:37] + "..."
+        return f"<Vocabulary of {len(self)} characters: {shown!r}>"
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

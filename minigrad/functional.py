@@ -1,0 +1,267 @@
+"""Functions of neural networks, composed of primitives: softmax, losses, normalisation, dropout, embedding.
+
+Names and arguments follow `torch.nn.functional`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import random
+from .ops.elementwise import abs, clip, gelu, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
+from .ops.elementwise import exp as _exp
+from .ops.reductions import INTEGERS, as_tensor, mean, normal_axis
+from .ops.reductions import sum as _sum
+from .ops.shaping import flatten, reshape
+from .primitives import PRIMITIVES
+from .random import Generator
+from .record import apply, describe
+from .tensor import Tensor
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "gelu",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+]
+
+
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    x = as_tensor(x)
+    return apply(PRIMITIVES["softmax"], (x,), {"axis": normal_axis(axis, x.ndim, "softmax")})
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """log(softmax(x)) along `axis`, without overflow or cancellation."""
+    x = as_tensor(x)
+    return apply(PRIMITIVES["log_softmax"], (x,), {"axis": normal_axis(axis, x.ndim, "log_softmax")})
+
+
+def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x @ weight.T + bias.
+
+    Args:
+        x: (..., in_features).
+        weight: (out_features, in_features).
+        bias: (out_features,), or None.
+
+    Returns (..., out_features). Raises ValueError for shapes that do not fit.
+    """
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
+        raise ValueError(f"linear: weight {describe(weight)} and bias {describe(bias)} do not fit each other")
+    return apply(PRIMITIVES["linear"], (x, weight, bias))
+
+
+def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """The rows of `weight` (n, d) that `indices` (an integer tensor of any shape) name: (*indices.shape, d).
+
+    No gradient reaches the row `padding_idx`. Raises IndexError for an index outside 0..n-1.
+    """
+    at = indices if isinstance(indices, Tensor) else Tensor(indices, backend=weight.backend)
+    if at.dtype.kind not in "iu":
+        raise TypeError(f"embedding: indices must be integers, not {at.dtype}")
+    weight.backend.check_indices(at.array, weight.shape[0], "embedding: index")
+    if padding_idx is None:
+        return weight[at]
+    rows = weight[at]
+    padded = (at == padding_idx % weight.shape[0])[..., None]
+    return where(padded, rows.detach(), rows)
+
+
+def dropout(x: Any, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:
+    """Each element zero with probability p, the others scaled by 1 / (1 - p) (Srivastava et al. 2014).
+
+    Outside training, x itself. Raises ValueError unless 0 <= p <= 1.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: a probability is between 0 and 1, not {p}")
+    x = as_tensor(x)
+    if not training or p == 0:
+        return x
+    keep = random.bernoulli(1 - p, x.shape, generator, x.backend)
+    return apply(PRIMITIVES["dropout"], (x, keep), {"scale": 0.0 if p == 1 else 1 / (1 - p)})
+
+
+def layer_norm(
+    x: Any,
+    normalized_shape: int | tuple[int, ...],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + eps) * weight + bias over the last axes (Ba et al. 2016).
+
+    Args:
+        x: (..., *normalized_shape).
+        normalized_shape: the sizes of the axes that are normalised together.
+        weight, bias: of that shape, or None.
+        eps: added to the variance.
+    """
+    x = as_tensor(x)
+    sizes = (int(normalized_shape),) if isinstance(normalized_shape, INTEGERS) else tuple(normalized_shape)
+    if not sizes or x.shape[x.ndim - len(sizes) :] != sizes:
+        raise ValueError(f"layer_norm: {describe(x)} does not end in the shape {sizes}")
+    for name, t in (("weight", weight), ("bias", bias)):
+        if t is not None and t.shape != sizes:
+            raise ValueError(f"layer_norm: {name} {describe(t)} has another shape than {sizes}")
+    if len(sizes) == 1:
+        return apply(PRIMITIVES["layer_norm"], (x, weight, bias), {"eps": eps})
+    shape = x.shape
+    x = flatten(x, x.ndim - len(sizes))
+    weight = None if weight is None else flatten(weight)
+    bias = None if bias is None else flatten(bias)
+    return reshape(apply(PRIMITIVES["layer_norm"], (x, weight, bias), {"eps": eps}), shape)
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def _reduced(losses: Tensor, reduction: str, what: str) -> Tensor:
+    if reduction == "mean":
+        return mean(losses)
+    if reduction == "sum":
+        return _sum(losses)
+    if reduction == "none":
+        return losses
+    raise ValueError(f"{what}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+
+
+def _same_shape(x: Any, target: Any, what: str) -> tuple[Tensor, Tensor]:
+    x = as_tensor(x)
+    target = target if isinstance(target, Tensor) else Tensor(target, backend=x.backend)
+    if x.shape != target.shape:
+        raise ValueError(f"{what}: the input is {describe(x)}, the target {describe(target)}: shapes must agree")
+    return x, target
+
+
+def cross_entropy(
+    logits: Any, targets: Any, ignore_index: int = -100, label_smoothing: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """The negative log-probability, in nats, that softmax(logits) gives to the target classes.
+
+    Args:
+        logits: (..., C), real numbers. The classes are on the last axis, also where PyTorch has them on axis 1.
+        targets: (...), class indices 0..C-1.
+        ignore_index: positions with this target do not count, in the mean neither.
+        label_smoothing: the part of the wanted probability that is spread evenly over all classes, 0 to 1
+            (Szegedy et al. 2016).
+        reduction: "mean" over the positions that count, "sum", or "none".
+
+    Raises IndexError for a target outside 0..C-1, TypeError for targets that are not integers.
+    """
+    logits, at = _classes(logits, targets, "cross_entropy")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is between 0 and 1, not {label_smoothing}")
+    flat = reshape(logits, (at.size, logits.shape[-1]))
+    params = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    losses = apply(PRIMITIVES["cross_entropy"], (flat, reshape(at, (at.size,))), params)
+    return _class_reduced(losses, at, ignore_index, reduction, "cross_entropy")
+
+
+def nll_loss(log_probs: Any, targets: Any, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+    """The negative of the log-probabilities (..., C) of the target classes (...). Arguments as in `cross_entropy`."""
+    log_probs, at = _classes(log_probs, targets, "nll_loss")
+    n = log_probs.shape[-1]
+    flat, classes = reshape(log_probs, (at.size, n)), reshape(at, (at.size,))
+    kept = classes != ignore_index
+    safe = where(kept, classes, 0)
+    flat.backend.check_indices(safe.array, n, "nll_loss: class index")
+    rows = flat.backend.arange(0, at.size, 1)
+    losses = where(kept, -flat[Tensor(rows, backend=flat.backend), safe], 0)
+    return _class_reduced(losses, at, ignore_index, reduction, "nll_loss")
+
+
+def _classes(scores: Any, targets: Any, what: str) -> tuple[Tensor, Tensor]:
+    scores = as_tensor(scores)
+    at = targets if isinstance(targets, Tensor) else Tensor(targets, backend=scores.backend)
+    if at.dtype.kind not in "iu":
+        raise TypeError(f"{what}: targets are class indices, so integers, not {at.dtype}")
+    if scores.ndim < 1 or scores.shape[:-1] != at.shape:
+        raise ValueError(
+            f"{what}: scores {describe(scores)} and targets {describe(at)} do not fit: expected (..., C) and (...)"
+        )
+    return scores, at
+
+
+def _class_reduced(losses: Tensor, at: Tensor, ignore_index: int, reduction: str, what: str) -> Tensor:
+    if reduction == "none":
+        return reshape(losses, at.shape)
+    if reduction == "mean":
+        return _sum(losses) / _sum(at != ignore_index)
+    return _reduced(losses, reduction, what)
+
+
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """(x - target)**2, shapes being equal."""
+    x, target = _same_shape(x, target, "mse_loss")
+    away = x - target
+    return _reduced(away * away, reduction, "mse_loss")
+
+
+def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """|x - target|, shapes being equal."""
+    x, target = _same_shape(x, target, "l1_loss")
+    return _reduced(abs(x - target), reduction, "l1_loss")
+
+
+def huber_loss(x: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Tensor:
+    """a**2 / 2 for a = |x - target| up to `delta` (> 0), beyond it delta * (a - delta / 2) (Huber 1964)."""
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, not {delta}")
+    x, target = _same_shape(x, target, "huber_loss")
+    away = abs(x - target)
+    near = clip(away, None, delta)  # not where(): an infinite square that is not chosen would still make a gradient NaN
+    return _reduced(0.5 * near * near + delta * (away - near), reduction, "huber_loss")
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, target: Any, pos_weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """-(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), in nats, without overflow.
+
+    Args:
+        logits: real numbers x.
+        target: probabilities t, of the same shape.
+        pos_weight: a factor for the first term, a number or a tensor that broadcasts.
+        reduction: "mean", "sum" or "none".
+    """
+    x, t = _same_shape(logits, target, "binary_cross_entropy_with_logits")
+    tail = log1p(_exp(-abs(x))) + maximum(-x, 0)  # = -log sigmoid(x)
+    weight = 1 if pos_weight is None else 1 + (pos_weight - 1) * t
+    return _reduced((1 - t) * x + weight * tail, reduction, "binary_cross_entropy_with_logits")
+
+
+def kl_div(log_probs: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """The Kullback-Leibler divergence, in nats, of `target` from exp(log_probs), element by element.
+
+    Args:
+        log_probs: log-probabilities.
+        target: probabilities, or log-probabilities with `log_target`; where they are 0 the divergence is 0.
+        reduction: "mean" (over all elements), "batchmean" (the sum over the first axis' size: the mathematical
+            definition), "sum" or "none".
+    """
+    x, t = _same_shape(log_probs, target, "kl_div")
+    if log_target:
+        losses = _exp(t) * (t - x)
+    else:
+        positive = t > 0
+        losses = where(positive, t * where(positive, t, 1).log(), 0) - t * x
+    if reduction == "batchmean":
+        return _sum(losses) / x.shape[0]
+    return _reduced(losses, reduction, "kl_div")

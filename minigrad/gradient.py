@@ -1,0 +1,160 @@
+"""From tensors to the sweep and back: seeds, the recording functions for gradients of gradients, moving backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .backends import Backend, BackendError
+from .backends.base import Composed
+from .primitives import PRIMITIVES, Primitive, indexing
+from .record import Recorded, apply, describe, to_array, wrap
+from .scope import local
+from .tape import GraphError, Node, sweep
+
+
+class _Recorder(Composed):
+    """The functions that derivative rules compute with when they run on Tensors: each records a primitive."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        row = PRIMITIVES.get(name)
+        if row is None:
+            raise AttributeError(f"no primitive is called {name}")
+
+        def record(*inputs: Any, **params: Any) -> Any:
+            return apply(row, inputs, params)
+
+        setattr(self, name, record)
+        return record
+
+    def sum(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return apply(PRIMITIVES["sum"], (x,), {"axis": axis, "keepdims": keepdims})
+
+    def zeros_like(self, x: Any) -> Any:
+        return wrap(x.backend.zeros(x.shape, x.dtype), x.backend)
+
+    def eye_like(self, x: Any, n: int) -> Any:
+        return wrap(x.backend.eye_like(x.array, n), x.backend)
+
+    def partial(self, values: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        zeros = wrap(values.backend.zeros(shape, values.dtype), values.backend)
+        return apply(indexing.index_add, (zeros, values), {"index": index})
+
+
+_recorder = _Recorder()
+
+
+def _lift(node: Node) -> tuple[Any, Any]:
+    """The saved values of a node as Tensors with their place in the graph, and the recording functions."""
+    local.now.scope = node.scope.as_backward()
+    backend = node.backend
+    makers = [node, *node.inputs]
+    saved = [
+        wrap(value, backend, maker) if isinstance(value, backend.array_type) else value
+        for value, maker in zip(node.saved, makers, strict=True)
+    ]
+    return saved, _recorder
+
+
+def gradients(
+    outputs: Sequence[Any],
+    seeds: Sequence[Any],
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    targets: Sequence[Node] | None = None,
+) -> dict[Node, Any]:
+    """Sweep back from the outputs: the gradient of each leaf, or of each target, as a Tensor.
+
+    A seed is the gradient of an output, or None for 1. With `create_graph` the results can be differentiated again.
+
+    Raises:
+        GraphError: nothing was recorded, the graph was freed, or an array in it was changed in place.
+        ValueError: a seed is missing for an output with several elements, or has another shape.
+    """
+    starts = [(_node_of(out), _seed(out, seed, create_graph)) for out, seed in zip(outputs, seeds, strict=True)]
+    scope, recording = local.now.scope, local.now.recording
+    local.now.recording = create_graph
+    try:
+        lift = _lift if create_graph else None
+        found = sweep(starts, retain_graph=retain_graph, lift=lift, targets=targets)
+    finally:
+        local.now.scope, local.now.recording = scope, recording
+        local.now.restart_counts()
+    return found if create_graph else {node: as_tensor(g, node.backend) for node, g in found.items()}
+
+
+def _node_of(out: Any) -> Node:
+    if out.node is None:
+        raise GraphError(
+            f"there is nothing to go back through: {describe(out)} was not computed from a tensor that requires "
+            "gradients, or recording was switched off"
+        )
+    return out.node
+
+
+def _seed(out: Any, seed: Any, create_graph: bool) -> Any:
+    if seed is None:
+        if out.size != 1:
+            raise ValueError(
+                f"backward from {describe(out)}: a tensor with several elements needs gradient=..., "
+                "the weights of its elements; or reduce it with sum() or mean() first"
+            )
+        seed = wrap(out.backend.full(out.shape, 1, out.dtype), out.backend)
+    elif not isinstance(seed, Recorded):
+        seed = wrap(to_array(seed, out.dtype, out.backend), out.backend)
+    if seed.array.shape != out.shape:
+        raise ValueError(f"backward from {describe(out)}: the gradient given has shape {seed.array.shape}")
+    if seed.backend is not out.backend:
+        raise BackendError(f"the gradient given is on backend {seed.backend.name}, the tensor on {out.backend.name}")
+    seed = seed.astype(out.dtype)  # type: ignore[attr-defined]
+    return seed if create_graph else seed.array
+
+
+def as_tensor(g: Any, backend: Backend) -> Any:
+    """A gradient as the sweep leaves it (an array, or a scalar where NumPy reduced to one) as a Tensor."""
+    if isinstance(g, Recorded):
+        return g
+    return wrap(g if isinstance(g, backend.array_type) else backend.asarray(g), backend)
+
+
+def accumulate(old: Any, new: Any) -> Any:
+    """The gradient after one more was added. Out of place: gradients may share memory with each other."""
+    if old is None:
+        return new
+    if new.node is not None or old.node is not None:
+        return old + new
+    return as_tensor(old.array + new.array, old.backend)
+
+
+def retain(node: Node, g: Any) -> None:
+    """The hook that keeps a computed tensor's gradient."""
+    node.grad = accumulate(node.grad, as_tensor(g, node.backend))
+
+
+# --- moving between backends ------------------------------------------------------------------------------------------
+
+
+def transfer(x: Any, target: Backend) -> Any:
+    """`x` on another backend, recorded: its gradient moves back."""
+    source = x.backend
+    shared = source.array_type is target.array_type
+    array = x.array if shared else target.asarray(source.to_numpy(x.array))
+    if x.node is None or not local.now.recording:
+        return wrap(array, target, None, x.version if shared else None)
+    params = {"source": source, "target": target}
+    node = Node(
+        SHARE if shared else TRANSFER, (x.node,), (None, None), params, target, local.now.scope, x.shape, x.dtype
+    )
+    for observer in local.now.observers:
+        observer.on_record(node, (x,), array)
+    return wrap(array, target, node, x.version if shared else None)
+
+
+def _transfer_back(g: Any, source: Backend, target: Backend) -> Any:
+    if isinstance(g, Recorded):
+        return transfer(g, source)
+    return g if source.array_type is target.array_type else source.asarray(target.to_numpy(g))
+
+
+TRANSFER = Primitive("to", (_transfer_back,), ("x",))
+SHARE = Primitive("to", (_transfer_back,), ("x",), view=True)  # between backends that have the same arrays

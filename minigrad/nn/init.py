@@ -1,0 +1,156 @@
+"""Initial values of parameters, by the names and definitions of `torch.nn.init`.
+
+Each function fills a tensor in place, without recording it, and returns the tensor. Random ones take a `generator`;
+without one they use the default generator of the tensor's backend, which `minigrad.manual_seed` sets.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..random import Generator
+from ..record import wrap
+from ..tape import no_grad
+from ..tensor import Tensor
+
+_GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor that keeps the size of signals through a nonlinearity.
+
+    Args:
+        nonlinearity: "linear", "conv1d" to "conv3d", "sigmoid", "tanh", "relu", "leaky_relu" or "selu".
+        param: the negative slope of "leaky_relu", 0.01 if left out.
+
+    Raises ValueError for another name.
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return math.sqrt(2 / (1 + slope**2))
+    if nonlinearity not in _GAINS:
+        raise ValueError(f"no gain is known for {nonlinearity!r}; there are {', '.join(_GAINS)}, leaky_relu")
+    return _GAINS[nonlinearity]
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Every element `val`."""
+    return _fill(tensor, tensor.backend.full(tensor.shape, val, tensor.dtype))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Every element 0."""
+    return constant_(tensor, 0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Every element 1."""
+    return constant_(tensor, 1)
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Numbers spread evenly over a <= x < b."""
+    drawn = random.uniform(tensor.shape, a, b, tensor.dtype, _generator(tensor, generator))
+    return _fill(tensor, drawn.array)
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Numbers from the normal distribution. Raises ValueError for a negative standard deviation."""
+    drawn = random.normal(tensor.shape, mean, std, tensor.dtype, _generator(tensor, generator))
+    return _fill(tensor, drawn.array)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform over +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    fan_in, fan_out = _fans(tensor, "xavier_uniform_")
+    bound = gain * math.sqrt(6 / (fan_in + fan_out))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    fan_in, fan_out = _fans(tensor, "xavier_normal_")
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)), generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform over +-gain * sqrt(3 / fan) (He et al. 2015).
+
+    Args:
+        tensor: a weight (out_features, in_features, ...).
+        a: the negative slope of "leaky_relu".
+        mode: "fan_in" keeps the size of signals going forward, "fan_out" that of gradients going back.
+        nonlinearity: see `calculate_gain`.
+        generator: where the numbers come from.
+    """
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal with standard deviation gain / sqrt(fan) (He et al. 2015). Arguments as in `kaiming_uniform_`."""
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """A random (semi-)orthogonal matrix times `gain` (Saxe et al. 2014); axes after the first count as one.
+
+    The rows are orthonormal, or the columns if there are fewer of them. The decomposition runs on the host.
+    """
+    _fans(tensor, "orthogonal_")
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    if not rows or not columns:
+        return tensor
+    drawn = random.normal((max(rows, columns), min(rows, columns)), generator=_generator(tensor, generator))
+    q, r = np.linalg.qr(drawn.numpy().astype(np.float64))
+    q *= np.sign(np.diag(r))  # without this q is not uniformly distributed (Mezzadri 2007)
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def _fill(tensor: Tensor, values: Any) -> Tensor:
+    with no_grad():
+        return tensor.copy_(values if isinstance(values, np.ndarray) else wrap(values, tensor.backend))
+
+
+def _generator(tensor: Tensor, generator: Generator | None) -> Generator:
+    return random.default_generator(tensor.backend) if generator is None else generator
+
+
+def _fans(tensor: Tensor, what: str) -> tuple[int, int]:
+    """How many inputs feed one output of a weight (out, in, ...), and how many outputs one input."""
+    if tensor.ndim < 2:
+        raise ValueError(f"{what} needs a weight with at least two axes, this tensor has shape {tensor.shape}")
+    field = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * field, tensor.shape[0] * field
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"kaiming: mode is 'fan_in' or 'fan_out', not {mode!r}")
+    fan = _fans(tensor, "kaiming")[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0

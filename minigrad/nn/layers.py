@@ -1,0 +1,294 @@
+"""Layers, activations and containers, by PyTorch's names, weight layouts and initial distributions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, overload
+
+from .. import functional as F
+from ..ops import creation, elementwise
+from ..random import Generator
+from ..tape import no_grad
+from ..tensor import Parameter, Tensor
+from . import init
+from .module import Module
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+class Linear(Module):
+    """x @ weight.T + bias: (..., in_features) -> (..., out_features).
+
+    Parameters: weight (out_features, in_features) and bias (out_features,), both uniform over +-1 / sqrt(in_features).
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        self.in_features = check_size("Linear", "in_features", in_features)
+        self.out_features = check_size("Linear", "out_features", out_features)
+        self.weight = Parameter(creation.zeros((out_features, in_features)))
+        self.bias = Parameter(creation.zeros((out_features,))) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw the parameters anew."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)  # = +-1 / sqrt(in_features)
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features)
+            init.uniform_(self.bias, -bound, bound, generator)
+
+    def forward(self, x: Any) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Embedding(Module):
+    """A table of vectors, read by index: integers of any shape (...) -> (..., embedding_dim).
+
+    Parameter: weight (num_embeddings, embedding_dim), standard normal. The row `padding_idx` (negative: counted from
+    the end) starts at zero and gets no gradient.
+
+    Raises IndexError for an index outside 0..num_embeddings-1, TypeError for indices that are not integers.
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
+        super().__init__()
+        self.num_embeddings = check_size("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = check_size("Embedding", "embedding_dim", embedding_dim)
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(f"Embedding: padding_idx {padding_idx} is not one of {num_embeddings} rows")
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.weight = Parameter(creation.zeros((num_embeddings, embedding_dim)))
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw the table anew."""
+        init.normal_(self.weight, generator=generator)
+        if self.padding_idx is not None:
+            with no_grad():
+                init.zeros_(self.weight[self.padding_idx])
+
+    def forward(self, indices: Any) -> Tensor:
+        return F.embedding(indices, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class Dropout(Module):
+    """In training, each element zero with probability p and the others times 1 / (1 - p) (Srivastava et al. 2014).
+
+    In evaluation, the input itself. `generator` is where the random numbers come from, by default the backend's.
+    """
+
+    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
+        super().__init__()
+        self.p = check_probability("Dropout", p)
+        self.generator = generator
+
+    def forward(self, x: Any) -> Tensor:
+        return F.dropout(x, self.p, self.training, self.generator)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}"
+
+
+class LayerNorm(Module):
+    """(x - mean) / sqrt(variance + eps) * weight + bias over the last axes (Ba et al. 2016).
+
+    Args:
+        normalized_shape: the sizes of the axes that are normalised together; a number for the last axis alone.
+        eps: added to the variance.
+        elementwise_affine: whether there are parameters weight (ones) and bias (zeros) of that shape.
+        bias: whether there is the bias.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Iterable[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        sizes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = tuple(check_size("LayerNorm", "normalized_shape", n) for n in sizes)
+        self.eps = eps
+        self.weight = Parameter(creation.ones(self.normalized_shape)) if elementwise_affine else None
+        self.bias = Parameter(creation.zeros(self.normalized_shape)) if elementwise_affine and bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        sizes = self.normalized_shape
+        return f"{sizes[0] if len(sizes) == 1 else sizes}, eps={self.eps:g}"
+
+
+# --- functions as modules ---------------------------------------------------------------------------------------------
+
+
+class Identity(Module):
+    """The input itself."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, x: Any) -> Tensor:
+        return elementwise.tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, x: Any) -> Tensor:
+        return elementwise.sigmoid(x)
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return elementwise.relu(x)
+
+
+class GELU(Module):
+    """x * Phi(x) (Hendrycks and Gimpel 2016); see `minigrad.gelu` for `approximate`."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, x: Any) -> Tensor:
+        return elementwise.gelu(x, self.approximate)
+
+
+# --- containers -------------------------------------------------------------------------------------------------------
+
+
+class Sequential(Module):
+    """Modules one after the other: each gets what the one before it returned.
+
+        nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+        nn.Sequential({"hidden": nn.Linear(8, 16), "act": nn.Tanh(), "head": nn.Linear(16, 1)})
+
+    Without names they are called "0", "1" and so on. An index gives a module, a slice a Sequential of the same modules.
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        named: Mapping[str, Any] = {str(i): module for i, module in enumerate(modules)}
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = modules[0]
+        for name, module in named.items():
+            setattr(self, name, check_module("Sequential", module))
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter([module for _, module in self._items()])
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        items = self._items()
+        if isinstance(index, slice):
+            return Sequential(dict(items[index]))
+        return items[index][1]
+
+    def _items(self) -> list[tuple[str, Module]]:
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
+
+
+class ModuleList(Module):
+    """A list of modules that registers what it holds. It computes nothing: loop over it, or index it.
+
+    A slice gives a plain list. In scopes the modules are called by the list's name and their place: "layers.0".
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self._length = 0
+        self.extend(modules)
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; returns the list."""
+        check_module("ModuleList", module)
+        self._length += 1
+        self[-1] = module
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add modules at the end; returns the list."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self[:])
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Module]: ...
+    def __getitem__(self, index: int | slice) -> Module | list[Module]:
+        if isinstance(index, slice):
+            return [vars(self)[str(i)] for i in range(self._length)[index]]
+        return vars(self)[self._place(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._place(index), check_module("ModuleList", module))
+        self._name_scope(self._scope_name)
+
+    def _place(self, index: int) -> str:
+        if not -self._length <= index < self._length:
+            raise IndexError(f"index {index} is out of range for a ModuleList of {self._length}")
+        return str(index % self._length)
+
+    def _name_scope(self, name: str) -> None:
+        super()._name_scope(name)
+        for i, module in enumerate(self[:]):
+            module._name_scope(f"{name}.{i}" if name else str(i))
+
+
+# --- checks of arguments, for the other files of this package too -----------------------------------------------------
+
+
+def check_size(kind: str, name: str, value: int) -> int:
+    """A size as a Python integer. Raises ValueError unless it is an integer >= 1."""
+    if not hasattr(value, "__index__") or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{kind}: {name} must be an integer >= 1, not {value!r}")
+    return int(value)
+
+
+def check_probability(kind: str, p: float) -> float:
+    """A probability as it is. Raises ValueError outside 0..1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{kind}: a probability is between 0 and 1, not {p!r}")
+    return p
+
+
+def check_module(kind: str, module: Any) -> Module:
+    """A module as it is. Raises TypeError for anything else."""
+    if not isinstance(module, Module):
+        raise TypeError(f"{kind} holds modules, not a {type(module).__name__}")
+    return module

@@ -1,0 +1,154 @@
+"""Functions that create tensors. All take `dtype`, `requires_grad` and `backend` (default: see `use_backend`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..backends import Backend, default_backend, get_backend
+from ..record import to_array, wrap
+from ..tape import Version
+from ..tensor import Tensor
+
+Shape = int | Sequence[int]
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+    """A new tensor with a copy of `data`: nested lists, a number, a NumPy array, or another tensor's values.
+
+    Python's floats become float32, its integers int64; arrays keep their type. Raises TypeError for types that tensors
+    cannot have, ValueError for lists that are not rectangular.
+    """
+    if backend is None and isinstance(data, Tensor):
+        backend = data.backend
+    return Tensor(data, dtype, requires_grad, backend)
+
+
+def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None = None) -> Tensor:
+    """`data` as a tensor, sharing memory with an array where possible (copy=None), always (False) or never (True).
+
+    A tensor that needs no conversion is returned as it is, and one that does keeps its history. Changes made to a
+    shared NumPy array are not detected.
+    """
+    if isinstance(data, Tensor) and not copy and (copy is None or dtype is None or dtypes.check(dtype) == data.dtype):
+        data = data if backend is None else data.to(get_backend(backend))
+        return data if dtype is None else data.astype(dtype)
+    where = get_backend(backend) if backend is not None else getattr(data, "backend", None) or default_backend()
+    return wrap(to_array(data, dtype, where, copy), where, None, Version())
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """A tensor that shares the memory of any object with `__dlpack__` (a PyTorch tensor, a CuPy array)."""
+    device = x.__dlpack_device__()[0]
+    where = get_backend("cupy") if device == 2 else default_backend()
+    if device == 1 and where.array_type is not np.ndarray:
+        where = get_backend("numpy")
+    return wrap(where.from_dlpack(x), where, None, Version())
+
+
+def _made(array: Any, where: Backend, requires_grad: bool) -> Tensor:
+    t = wrap(array, where, None, Version())
+    return t.requires_grad_() if requires_grad else t
+
+
+def _where(backend: Any) -> Backend:
+    return default_backend() if backend is None else get_backend(backend)
+
+
+def _sizes(shape: Shape) -> tuple[int, ...]:
+    sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"a shape has no negative sizes: {sizes}")
+    return sizes
+
+
+def full(shape: Shape, value: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+    """A tensor with every element `value`; of the type of the value, floats being float32."""
+    where = _where(backend)
+    if dtype is None:
+        dtype = to_array(value, None, where).dtype
+    return _made(where.full(_sizes(shape), value, dtypes.check(dtype)), where, requires_grad)
+
+
+def zeros(shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+    """A tensor of zeros."""
+    where = _where(backend)
+    kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
+    return _made(where.zeros(_sizes(shape), kind), where, requires_grad)
+
+
+def ones(shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+    """A tensor of ones."""
+    return full(shape, 1, dtypes.DEFAULT_FLOAT if dtype is None else dtype, requires_grad, backend)
+
+
+def empty(shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+    """A tensor whose values do not matter: zeros here, since tensors do not change in place."""
+    return zeros(shape, dtype, requires_grad, backend)
+
+
+def full_like(x: Tensor, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor like x in shape, type and backend with every element `value`."""
+    return full(x.shape, value, x.dtype if dtype is None else dtype, requires_grad, x.backend)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros like x in shape, type and backend."""
+    return zeros(x.shape, x.dtype if dtype is None else dtype, requires_grad, x.backend)
+
+
+def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones like x in shape, type and backend."""
+    return full_like(x, 1, dtype, requires_grad)
+
+
+def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """See `empty`."""
+    return zeros_like(x, dtype, requires_grad)
+
+
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    backend: Any = None,
+) -> Tensor:
+    """The numbers start, start + step, ... before `stop`; with one argument, from 0. Integers give int64."""
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ValueError("arange: the step cannot be 0")
+    where = _where(backend)
+    if dtype is None:
+        floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
+        dtype = dtypes.DEFAULT_FLOAT if floats else dtypes.DEFAULT_INT
+    return _made(where.arange(start, stop, step, dtypes.check(dtype)), where, requires_grad)
+
+
+def linspace(
+    start: float,
+    stop: float,
+    num: int,
+    dtype: Any = None,
+    endpoint: bool = True,
+    requires_grad: bool = False,
+    backend: Any = None,
+) -> Tensor:
+    """`num` numbers at equal distances from `start` to `stop` (included, unless `endpoint` is off)."""
+    where = _where(backend)
+    kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
+    return _made(where.linspace(start, stop, num, kind, endpoint), where, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, k: int = 0, dtype: Any = None, requires_grad: bool = False, backend: Any = None
+) -> Tensor:
+    """The matrix (n, m) with ones on the k-th diagonal."""
+    where = _where(backend)
+    kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
+    return _made(where.eye(n, m, k, kind), where, requires_grad)

@@ -1,0 +1,102 @@
+"""Reading by index, sorting, and choosing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import dtypes
+from ..primitives import PRIMITIVES
+from ..record import apply
+from ..tensor import Tensor
+from .reductions import as_tensor, normal_axis
+from .shaping import flatten
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The slices of x along `axis` that `indices` (an integer tensor of any shape) names.
+
+    The result has the shape of `indices` in place of that axis. Negative indices count from the end. Gradients of
+    repeated indices add up. Raises IndexError for an index out of range.
+    """
+    x = as_tensor(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"take: a tensor with {x.ndim} axes needs an axis")
+        axis = 0
+    lead = (slice(None),) * normal_axis(axis, x.ndim, "take")
+    return x[(*lead, _integers(indices, x, "take"))]
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
+    """For each position of `indices`, the element of x at that index along `axis` and at that place elsewhere.
+
+    x and indices have the same number of axes, and equal (or broadcastable) sizes but for `axis`.
+    """
+    x = as_tensor(x)
+    at = _integers(indices, x, "take_along_axis")
+    if at.ndim != x.ndim:
+        raise ValueError(f"take_along_axis: indices have shape {at.shape}, the tensor {x.shape}: other axes")
+    axis = normal_axis(axis, x.ndim, "take_along_axis")
+    index = []
+    for i, n in enumerate(x.shape):
+        if i == axis:
+            index.append(at.array)
+        else:
+            sizes = [1] * x.ndim
+            sizes[i] = n
+            index.append(x.backend.reshape(x.backend.arange(0, n, 1), shape=tuple(sizes)))
+    return x[tuple(index)]
+
+
+def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
+    """The elements in order along an axis; equal ones keep theirs. NaN counts as the largest."""
+    return take_along_axis(x, argsort(x, axis, descending), axis)
+
+
+def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
+    """The indices that put x in order along an axis; equal elements keep theirs."""
+    x = as_tensor(x)
+    axis = normal_axis(axis, x.ndim, "argsort")
+    return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": bool(descending)})
+
+
+def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The k largest (or smallest) elements along an axis, in order, and their indices.
+
+    Raises ValueError if the axis has fewer than k elements.
+    """
+    x = as_tensor(x)
+    axis = normal_axis(axis, x.ndim, "topk")
+    if not 0 <= k <= x.shape[axis]:
+        raise ValueError(f"topk: cannot take {k} elements of axis {axis} of shape {x.shape}")
+    order = argsort(x.detach(), axis, descending=largest)[(*(slice(None),) * axis, slice(0, k))]
+    return take_along_axis(x, order, axis), order
+
+
+def nonzero(x: Any) -> tuple[Tensor, ...]:
+    """The indices of the non-zero elements, one integer vector an axis."""
+    x = as_tensor(x)
+    flat = flatten(x)
+    places = x.backend.nonzero(flat.array)
+    found = []
+    for n in reversed(x.shape):
+        found.append(Tensor(places % n, backend=x.backend))
+        places = places // n
+    return tuple(reversed(found))
+
+
+def one_hot(x: Any, n: int, dtype: Any = None) -> Tensor:
+    """Class indices as vectors of length n with a single 1, on a new last axis. Raises IndexError out of range."""
+    x = as_tensor(x)
+    x.backend.check_indices(x.array, n, "one_hot: index")
+    kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
+    return apply(PRIMITIVES["one_hot"], (x,), {"n": n, "dtype": kind})
+
+
+def _integers(indices: Any, x: Tensor, what: str) -> Tensor:
+    t = indices if isinstance(indices, Tensor) else Tensor(indices, backend=x.backend)
+    if t.size == 0 and t.dtype.kind == "f":  # an empty list has no type of its own
+        t = t.astype("int64")
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"{what}: indices must be integers, not {t.dtype}")
+    return t

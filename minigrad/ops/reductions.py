@@ -1,0 +1,162 @@
+"""Reductions: over `axis` (None: all axes; an integer; a tuple of integers), with `keepdims`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..primitives import PRIMITIVES, Primitive
+from ..record import apply
+from ..tensor import Tensor
+
+Axis = int | tuple[int, ...] | None
+INTEGERS = (int, np.integer)  # what may stand for a size or an axis
+
+
+def as_tensor(x: Any) -> Tensor:
+    """`x` itself if it is a Tensor, else a new one."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def normal_axis(axis: int, ndim: int, what: str) -> int:
+    """A possibly negative axis as 0..ndim-1. Raises IndexError if there is no such axis."""
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise TypeError(f"{what}: an axis is an integer, not {axis!r}")
+    position = axis.__index__()
+    if not -ndim <= position < ndim:
+        raise IndexError(f"{what}: axis {axis} is out of range for {ndim} axes")
+    return position % ndim
+
+
+def normal_axes(axis: Any, ndim: int, what: str) -> Axis:
+    """`axis` with integers made non-negative and a tuple checked for repetition (ValueError)."""
+    if axis is None:
+        return None
+    if isinstance(axis, (tuple, list)):
+        axes = tuple(normal_axis(a, ndim, what) for a in axis)
+        if len(set(axes)) != len(axes):
+            raise ValueError(f"{what}: axis {axis} names an axis twice")
+        return axes
+    return normal_axis(axis, ndim, what)
+
+
+def _reduce(row: Primitive, x: Any, axis: Any, keepdims: bool) -> Tensor:
+    x = as_tensor(x)
+    axis = normal_axes(axis, x.ndim, row.name)
+    if axis == ():  # nothing to reduce over: NumPy's meaning of an empty tuple
+        return x if row.differentiable else apply(PRIMITIVES["not_equal"], (x, 0))
+    return apply(row, (x,), {"axis": axis, "keepdims": bool(keepdims)})
+
+
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum of the elements; integers and truth values add up to int64, unsigned ones to uint64."""
+    return _reduce(PRIMITIVES["sum"], x, axis, keepdims)
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The product of the elements. The gradient is the product of the others, also where some are zero or infinite."""
+    return _reduce(PRIMITIVES["prod"], x, axis, keepdims)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The largest element; NaN if there is one. Equal maxima share the gradient."""
+    return _reduce(PRIMITIVES["max"], x, axis, keepdims)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The smallest element; NaN if there is one. Equal minima share the gradient."""
+    return _reduce(PRIMITIVES["min"], x, axis, keepdims)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))) without overflow."""
+    return _reduce(PRIMITIVES["logsumexp"], x, axis, keepdims)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether some element is non-zero."""
+    return _reduce(PRIMITIVES["any"], x, axis, keepdims)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether every element is non-zero."""
+    return _reduce(PRIMITIVES["all"], x, axis, keepdims)
+
+
+def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The number of non-zero elements."""
+    return _reduce(PRIMITIVES["count_nonzero"], x, axis, keepdims)
+
+
+def _count(x: Tensor, axis: Axis) -> int:
+    if axis is None:
+        return x.size
+    return math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The mean of the elements; of integers, as the default float. Of no elements it is NaN."""
+    x = as_tensor(x)
+    if x.dtype.kind != "f":
+        x = x.astype(dtypes.DEFAULT_FLOAT)
+    axis = normal_axes(axis, x.ndim, "mean")
+    n = _count(x, axis)
+    return sum(x, axis, keepdims) * (1 / n if n else math.nan)
+
+
+def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Tensor:
+    """The variance: squared distances from the mean, summed and divided by n - correction.
+
+    `correction` is 0 as in the array API standard and NumPy; 1 gives the unbiased estimate (PyTorch's default).
+    Where an element is infinite the gradient of all is NaN.
+    """
+    x = as_tensor(x)
+    axis = normal_axes(axis, x.ndim, "var")
+    away = x - mean(x, axis, keepdims=True)
+    n = _count(x, axis) - correction
+    return sum(away * away, axis, keepdims) * (1 / n if n > 0 else math.nan)
+
+
+def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Tensor:
+    """The standard deviation, the root of `var`. Where it is 0 its gradient is taken as 0."""
+    v = var(x, axis, correction, keepdims)
+    flat = v.detach() == 0
+    safe = apply(PRIMITIVES["where"], (flat, 1, v))
+    return apply(PRIMITIVES["where"], (flat, 0, apply(PRIMITIVES["sqrt"], (safe,))))
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the (first) largest element along an axis, or in the flattened tensor."""
+    return _position("argmax", x, axis, keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the (first) smallest element along an axis, or in the flattened tensor."""
+    return _position("argmin", x, axis, keepdims)
+
+
+def _position(name: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    x = as_tensor(x)
+    axis = None if axis is None else normal_axis(axis, x.ndim, name)
+    return apply(PRIMITIVES[name], (x,), {"axis": axis, "keepdims": bool(keepdims)})
+
+
+def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = False) -> Tensor:
+    """The sums of the first 1, 2, ... elements along `axis` (may be left out if there is one axis only).
+
+    With `include_initial` they start with the sum of no elements, zero.
+    """
+    x = as_tensor(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"cumulative_sum: a tensor with {x.ndim} axes needs an axis")
+        axis = 0
+    axis = normal_axis(axis, x.ndim, "cumulative_sum")
+    out = apply(PRIMITIVES["cumulative_sum"], (x,), {"axis": axis})
+    if include_initial:
+        widths = tuple((1 if i == axis else 0, 0) for i in range(x.ndim))
+        out = apply(PRIMITIVES["pad"], (out,), {"widths": widths, "value": 0})
+    return out

@@ -1,0 +1,175 @@
+"""The table of primitives: a name, a forward call, one derivative rule per input.
+
+A rule is a function whose **parameter names say what it needs**, and nothing else is saved for it:
+
+    g             the gradient of the output
+    out           the output
+    x, y, ...     inputs, by the primitive's own names for them
+    x_shape       the shape of the input that this rule is for (costs no memory)
+    axis, ...     keyword parameters of the operation
+    xp            the functions to compute with: the backend's, on arrays, or the recording ones, on Tensors
+
+    multiply = primitive("multiply", vjp=(lambda g, y: g * y, lambda g, x: g * x), broadcasts=True)
+    sin = primitive("sin", vjp=lambda g, x, xp: g * xp.cos(x))
+
+A rule uses operators and `xp` alone, so that it runs on plain arrays in an ordinary backward pass and on Tensors when
+gradients of gradients are wanted. For a broadcasting primitive it returns a gradient of the broadcast shape: the sweep
+sums it down. Returning None means that no gradient goes that way.
+
+A variadic primitive (`concat`) has one rule for all its inputs, which may also ask for `i` (the position of the input)
+and `xs` (the other inputs at their positions; its own may be None).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+Rule = Callable[..., Any]
+
+DEFAULT_NAMES = ("x", "y", "z")
+
+
+class Primitive:
+    """One row of the table.
+
+    Attributes:
+        name: unique; also the backend method that computes it, unless `forward` is given.
+        inputs: the names of the array inputs; ("xs",) if variadic.
+        forward: function of arrays and keyword parameters; gets `xp` if it has a parameter of that name.
+        vjp: one rule, or None, per input.
+        broadcasts: the inputs are broadcast against each other and promoted to one dtype.
+        floats: integer inputs are converted to the default float first.
+        view: the output may share memory with the first input.
+        custom: not from the table: its rules' results are checked more closely.
+        first_value: the position of the first input that takes part in type promotion.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        vjp: Sequence[Rule | None],
+        inputs: tuple[str, ...],
+        forward: Callable[..., Any] | None = None,
+        *,
+        variadic: bool = False,
+        broadcasts: bool = False,
+        floats: bool = False,
+        view: bool = False,
+        custom: bool = False,
+        first_value: int = 0,
+    ) -> None:
+        if len(vjp) > len(inputs):
+            raise ValueError(f"primitive {name}: {len(vjp)} derivative rules for {len(inputs)} inputs {inputs}")
+        self.name = name
+        self.inputs = inputs
+        self.forward = forward
+        self.takes_xp = forward is not None and "xp" in inspect.signature(forward).parameters
+        self.variadic = variadic
+        self.broadcasts = broadcasts
+        self.floats = floats
+        self.view = view
+        self.custom = custom
+        self.first_value = first_value
+        self.vjp = tuple(vjp) + (None,) * (len(inputs) - len(vjp))
+        self.differentiable = any(rule is not None for rule in vjp)
+        self.savers = _Savers(self)
+        # The rules as the sweep calls them: rule(g, saved, params, input_node, xp). Variadic ones are made on demand.
+        self.rules = None if variadic else [_adapt(self, rule, 0) for rule in self.vjp]
+        self.rules_for = lru_cache(maxsize=None)(lambda n: [_adapt(self, self.vjp[0], i) for i in range(n)])
+
+    def input_name(self, i: int) -> str:
+        """The name of the i-th input."""
+        return f"{self.inputs[0]}[{i}]" if self.variadic else self.inputs[i]
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.inputs)})>"
+
+
+class _Savers(dict[int, Callable[[Any, Sequence[Any]], tuple[Any, ...]]]):
+    """For each set of tracked inputs a function (out, inputs) -> what is kept for backward.
+
+    What is kept has the layout (out, *inputs), with None for what no rule of a tracked input reads. A key has one bit an
+    input, the first input's lowest, and a 1 above them all. Like the rules' adapters the functions are compiled once.
+    """
+
+    def __init__(self, primitive: Primitive) -> None:
+        self._primitive = primitive
+
+    def __missing__(self, key: int) -> Callable[[Any, Sequence[Any]], tuple[Any, ...]]:
+        row, n = self._primitive, key.bit_length() - 1
+        if row.variadic:
+            needs = _parameters(row.vjp[0])
+            # An operand is read by the rules of the others.
+            others = [any(key >> j & 1 for j in range(n) if j != i) for i in range(n)]
+            wanted = ["xs" in needs and other for other in others]
+        else:
+            needs = set().union(*(_parameters(rule) for i, rule in enumerate(row.vjp) if key >> i & 1))
+            wanted = [name in needs for name in row.inputs[:n]]
+        kept = [f"xs[{i}]" if w else "None" for i, w in enumerate(wanted)]
+        source = ", ".join(["out" if "out" in needs else "None", *kept])
+        function = self[key] = eval(f"lambda out, xs: ({source},)")
+        return function
+
+
+def _parameters(rule: Rule | None) -> set[str]:
+    return set() if rule is None else set(inspect.signature(rule).parameters)
+
+
+def _adapt(primitive: Primitive, rule: Rule | None, i: int) -> Callable[..., Any]:
+    """Turn a rule with named needs into one that takes (g, saved, params, input_node, xp).
+
+    The adapter is written out as source and compiled once: calling it costs no more than calling the rule.
+    """
+    if rule is None:
+        return lambda g, saved, params, parent, xp: None
+    arguments = []
+    for name in inspect.signature(rule).parameters:
+        if name in ("g", "xp"):
+            source = name
+        elif name == "out":
+            source = "saved[0]"
+        elif name == "i" and primitive.variadic:
+            source = str(i)
+        elif name == "xs" and primitive.variadic:
+            source = "saved[1:]"
+        elif name in primitive.inputs:
+            source = f"saved[{1 + primitive.inputs.index(name)}]"
+        elif name.endswith("_shape") and (primitive.variadic or name[:-6] in primitive.inputs):
+            source = "parent.shape"
+        else:
+            source = f"params[{name!r}]"
+        arguments.append(source)
+    return eval(f"lambda g, saved, params, parent, xp: rule({', '.join(arguments)})", {"rule": rule})
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def primitive(
+    name: str,
+    vjp: Rule | Sequence[Rule | None] = (),
+    inputs: str | None = None,
+    forward: Callable[..., Any] | None = None,
+    **flags: Any,
+) -> Primitive:
+    """Add a row to the table.
+
+    Args:
+        name: its name; the backend's method of this name computes it.
+        vjp: one derivative rule per input (None: not differentiable), or a single rule.
+        inputs: the names of the inputs, separated by spaces; by default x, y, z, as many as there are rules.
+        forward: computes it instead of the backend's method.
+        flags: see `Primitive`.
+
+    Raises:
+        ValueError: the name is taken, or there are more rules than inputs.
+    """
+    rules = (vjp,) if callable(vjp) else tuple(vjp)
+    names = tuple(inputs.split()) if inputs else DEFAULT_NAMES[: max(1, len(rules))]
+    if name in PRIMITIVES:
+        raise ValueError(f"there is a primitive {name} already")
+    PRIMITIVES[name] = Primitive(name, rules, names, forward, **flags)
+    return PRIMITIVES[name]

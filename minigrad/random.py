@@ -1,0 +1,151 @@
+"""Random tensors from explicit generators.
+
+Every function takes a `generator`; without one it uses the default generator of the backend, which `manual_seed` sets.
+The same seed, backend and sequence of calls give the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from . import dtypes
+from .backends import Backend, default_backend, get_backend
+from .ops.creation import Shape, _made, _sizes
+from .tensor import Tensor
+
+
+class Generator:
+    """A source of random numbers on one backend.
+
+    Args:
+        seed: an integer >= 0; None takes one from the operating system.
+        backend: where the numbers are made and stay.
+    """
+
+    def __init__(self, seed: int | None = None, backend: Any = None) -> None:
+        self.backend: Backend = default_backend() if backend is None else get_backend(backend)
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int | None) -> Generator:
+        """Start again from a seed, and return the generator. Raises ValueError for a negative one."""
+        if seed is not None and (not hasattr(seed, "__index__") or seed < 0):
+            raise ValueError(f"a seed is an integer >= 0, not {seed!r}")
+        self.source = self.backend.generator(seed)
+        return self
+
+    def get_state(self) -> Any:
+        """The state, to store in a checkpoint and give to `set_state`."""
+        return self.backend.generator_state(self.source)
+
+    def set_state(self, state: Any) -> None:
+        """Go on where `get_state` was called."""
+        self.backend.set_generator_state(self.source, state)
+
+
+_generators: dict[str, Generator] = {}
+_seed: list[int | None] = [None]
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the default generators of all backends."""
+    generator = Generator(seed)  # raises before anything has changed
+    _seed[0] = seed
+    _generators.clear()
+    _generators[generator.backend.name] = generator
+
+
+def default_generator(backend: Any = None) -> Generator:
+    """The default generator of a backend (by default, of the default backend)."""
+    where = default_backend() if backend is None else get_backend(backend)
+    if where.name not in _generators:
+        _generators[where.name] = Generator(_seed[0], where)
+    return _generators[where.name]
+
+
+def _source(generator: Generator | None, backend: Any = None) -> Generator:
+    return default_generator(backend) if generator is None else generator
+
+
+def normal(
+    shape: Shape = (),
+    mean: float = 0.0,
+    std: float = 1.0,
+    dtype: Any = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers from the normal distribution with this mean and standard deviation (>= 0)."""
+    if std < 0:
+        raise ValueError(f"normal: the standard deviation cannot be negative: {std}")
+    g = _source(generator)
+    x = g.backend.normal(g.source, _sizes(shape), _float(dtype))
+    if std != 1:
+        x *= std
+    if mean != 0:
+        x += mean
+    return _made(x, g.backend, requires_grad)
+
+
+def uniform(
+    shape: Shape = (),
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: Any = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers spread evenly over low <= x < high."""
+    if high < low:
+        raise ValueError(f"uniform: there is no number from {low} to {high}")
+    g = _source(generator)
+    x = g.backend.uniform(g.source, _sizes(shape), _float(dtype))
+    if high - low != 1:
+        x *= high - low
+    if low != 0:
+        x += low
+    return _made(x, g.backend, requires_grad)
+
+
+def randint(low: int, high: int, shape: Shape = (), dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    """Integers from low to high - 1, each as likely as the others."""
+    if high <= low:
+        raise ValueError(f"randint: there is no integer from {low} to {high} - 1")
+    g = _source(generator)
+    kind = dtypes.DEFAULT_INT if dtype is None else dtypes.check(dtype)
+    return _made(g.backend.randint(g.source, low, high, _sizes(shape), kind), g.backend, False)
+
+
+def permutation(n: int, generator: Generator | None = None) -> Tensor:
+    """The integers from 0 to n - 1 in random order."""
+    g = _source(generator)
+    return _made(g.backend.permutation(g.source, n), g.backend, False)
+
+
+def bernoulli(p: float, shape: Shape = (), generator: Generator | None = None, backend: Any = None) -> Tensor:
+    """Truth values, each true with probability p."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"bernoulli: a probability is between 0 and 1, not {p}")
+    g = _source(generator, backend)
+    return _made(g.backend.bernoulli(g.source, p, _sizes(shape)), g.backend, False)
+
+
+def choice(weights: Sequence[float] | Tensor, generator: Generator | None = None) -> int:
+    """One index, drawn with probabilities proportional to `weights` (a vector of numbers >= 0)."""
+    w = (weights if isinstance(weights, Tensor) else Tensor(weights)).detach().to("float64")
+    if w.ndim != 1 or not w.size:
+        raise ValueError(f"choice: the weights must be a vector, not of shape {w.shape}")
+    values = w.backend.to_numpy(w.array)
+    total = values.cumsum()
+    if not 0 < total[-1] < math.inf or (values < 0).any():
+        raise ValueError("choice: the weights must be >= 0, finite, and not all zero")
+    point = uniform((), dtype=dtypes.float64, generator=generator).item() * total[-1]
+    return min(int((total <= point).sum()), len(total) - 1)
+
+
+def _float(dtype: Any) -> Any:
+    kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
+    if kind.kind != "f":
+        raise TypeError(f"these random numbers are floats, not {kind}")
+    return kind

@@ -1,0 +1,257 @@
+"""Run a primitive and record it: the one function that every public operation ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .backends import Backend, BackendError, default_backend
+from .primitives import Primitive
+from .scope import local
+from .tape import Node, Version, new_index
+
+NO_PARAMS: dict[str, Any] = {}
+SCALARS = frozenset((float, int, bool))
+
+
+class Recorded:
+    """The bare tensor: an array, its backend, and the node that made it (None if it requires no gradient).
+
+    `version` tells when its memory was last changed in place; it is None for the results of operations, which
+    nothing changes, and shared between views of the same memory.
+    """
+
+    __slots__ = ("array", "backend", "node", "version")
+    result_type: type[Any]  # what operations return; set where that class is defined
+
+    array: Any
+    backend: Backend
+    node: Node | None
+    version: Version | None
+
+
+_new: Callable[[Any], Any] = object.__new__
+
+
+def wrap(array: Any, backend: Backend, node: Node | None = None, version: Version | None = None) -> Any:
+    """A Tensor around an array of `backend`, without copying or checking."""
+    t = _new(Recorded.result_type)
+    t.array = array
+    t.backend = backend
+    t.node = node
+    t.version = version
+    return t
+
+
+def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = NO_PARAMS) -> Any:
+    """Run a primitive on its inputs and, if one of them requires gradients, record a node.
+
+    Args:
+        primitive: the table's row.
+        inputs: tensors, Python scalars, NumPy arrays and scalars, or None for an optional input left out.
+        params: all keyword parameters of the operation.
+
+    Returns:
+        the output as a Tensor.
+
+    Raises:
+        BackendError: the inputs live on different backends.
+        TypeError, ValueError, IndexError: what the arrays do not allow, with their shapes, dtypes and the scope.
+    """
+    backend = dtype = None
+    versions = None
+    tracked, bit = 0, 1  # one bit an input, set where a gradient is wanted
+    arrays = []
+    nodes = []
+    for x in inputs:
+        if isinstance(x, Recorded):
+            arrays.append(x.array)
+            node = x.node
+            nodes.append(node)
+            if node is not None:
+                tracked |= bit
+                dtype = node.dtype
+            elif x.version is not None:
+                versions = [] if versions is None else versions
+                versions.append((bit, x.version))
+            if backend is not x.backend:
+                if backend is not None:
+                    raise _mixed(primitive, inputs)
+                backend = x.backend
+        elif x is None or type(x) in SCALARS:
+            arrays.append(x)
+            nodes.append(None)
+        else:
+            return apply(primitive, as_operands(primitive, inputs), params)
+        bit += bit
+    if backend is None:
+        return apply(primitive, as_operands(primitive, inputs, all_tensors=True), params)
+    if not tracked:
+        promote(primitive, arrays)
+    compute = backend.calls[primitive]
+    try:
+        out = compute(*arrays, **params) if params else compute(*arrays)
+        out_dtype = out.dtype
+        if tracked and out_dtype is not dtype and promote(primitive, arrays):
+            out = compute(*arrays, **params)
+            out_dtype = out.dtype
+    except Exception as error:
+        raise _explained(error, primitive, inputs, params) from error
+    if type(out) is not backend.array_type:
+        out = backend.asarray(out)
+
+    # What follows spells out wrap() and Node(): half of what an operation on a small tensor costs is making objects.
+    t = _new(Recorded.result_type)
+    t.array = out
+    t.backend = backend
+    t.version = inputs[0].version if primitive.view else None
+    now = local.now
+    if not (tracked and primitive.differentiable and now.recording):
+        t.node = None
+        return t
+    t.node = node = _new(Node)
+    node.primitive = primitive
+    node.inputs = nodes
+    node.saved = primitive.savers[tracked + bit](out, arrays)
+    node.params = params
+    node.backend = backend
+    node.index = new_index()
+    node.scope = now.scope
+    node.shape = out.shape
+    node.dtype = out_dtype
+    node.versions = versions
+    node.hooks = node.grad = None
+    if now.observers:
+        for observer in now.observers:
+            observer.on_record(node, inputs, out)
+    return t
+
+
+def promote(primitive: Primitive, arrays: list[Any]) -> bool:
+    """Convert integers and truth values in the list to floats where they meet floats or the function needs them.
+
+    Returns whether anything was converted. NumPy promotes within a kind by itself, and Python scalars take the type of
+    the arrays; only where an integer array meets floats does NumPy's answer (float64) differ from ours.
+    """
+    if not (primitive.broadcasts or primitive.floats):
+        return False
+    first = primitive.first_value
+    found = [(i, a.dtype) for i, a in enumerate(arrays) if i >= first and hasattr(a, "dtype")]
+    kinds = {d.kind for _, d in found}
+    if kinds <= {"f"}:
+        return False
+    if "f" in kinds:
+        target = dtypes.result_type([d for _, d in found])
+    elif primitive.floats or any(type(a) is float for a in arrays[first:]):
+        target = dtypes.DEFAULT_FLOAT
+    else:
+        return False
+    for i, d in found:
+        if d.kind != "f":
+            arrays[i] = arrays[i].astype(target)
+    return True
+
+
+def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool = False) -> list[Any]:
+    """The inputs with NumPy arrays and scalars turned into tensors on the other inputs' backend.
+
+    With `all_tensors`, Python numbers too: for operations on numbers alone.
+    """
+    backend = next((x.backend for x in inputs if isinstance(x, Recorded)), default_backend())
+    operands = []
+    for x in inputs:
+        if isinstance(x, (float, int)):  # np.float64 too: it is a Python float, and as weak as one
+            x = x if type(x) in SCALARS else float(x) if isinstance(x, float) else int(x)
+            x = wrap(to_array(x, None, backend), backend) if all_tensors else x
+        elif isinstance(x, np.generic) or (isinstance(x, np.ndarray) and backend.array_type is np.ndarray):
+            x = wrap(to_array(x, None, backend), backend)
+        elif isinstance(x, np.ndarray):
+            raise BackendError(
+                f"{primitive.name} in {local.now.scope}: a NumPy array met a tensor of backend {backend.name}; "
+                f"nothing moves silently: use mg.tensor(array, backend={backend.name!r})"
+            )
+        elif not (x is None or isinstance(x, Recorded)):
+            raise TypeError(f"{primitive.name} in {local.now.scope}: a {type(x).__name__} is not a tensor or a number")
+        operands.append(x)
+    if all_tensors and all(x is None for x in operands):
+        raise TypeError(f"{primitive.name} in {local.now.scope}: None is not a tensor or a number")
+    return operands
+
+
+def is_operand(x: Any) -> bool:
+    """Whether operators accept `x` beside a tensor."""
+    return isinstance(x, (Recorded, float, int, np.ndarray, np.generic))
+
+
+def to_array(data: Any, dtype: Any, backend: Backend, copy: bool | None = None) -> Any:
+    """`data` as an array of the backend: Python's floats become the default float, arrays keep their type.
+
+    Raises TypeError for types that tensors cannot have, BackendError for arrays of another backend, ValueError for
+    nested lists that are not rectangular.
+    """
+    if isinstance(data, Recorded):
+        if data.backend.array_type is not backend.array_type:
+            raise BackendError(f"the data is on backend {data.backend.name}: move it with .to({backend.name!r})")
+        data = data.array
+    if isinstance(data, (list, tuple)) and any(isinstance(x, Recorded) for x in data):
+        raise TypeError("a list of tensors becomes one tensor with mg.stack(list), which keeps their gradients")
+    wanted = None if dtype is None else dtypes.check(dtype)
+    try:
+        array = backend.asarray(data, dtype=wanted, copy=copy)
+    except ValueError as error:
+        raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from error
+    if wanted is None:
+        wanted = dtypes.check(array.dtype)
+        if not hasattr(data, "dtype") and wanted == dtypes.float64:
+            wanted = dtypes.DEFAULT_FLOAT
+        if wanted != array.dtype:
+            array = array.astype(wanted)
+    return array
+
+
+def raw_index(index: Any) -> Any:
+    """What stands in brackets, with tensors and lists replaced by arrays.
+
+    Raises IndexError for what cannot index: floats, strings.
+    """
+    if type(index) in (int, slice):
+        return index
+    if isinstance(index, tuple):
+        return tuple([raw_index(part) for part in index])
+    if isinstance(index, Recorded):
+        index = index.array
+    elif isinstance(index, list):
+        index = np.asarray(index) if index else np.zeros(0, np.int64)
+    if hasattr(index, "dtype"):
+        if index.dtype.kind not in "biu":
+            raise IndexError(f"tensors are indexed by integers and truth values, not by {index.dtype}")
+        return index
+    if index is None or index is Ellipsis or isinstance(index, (int, slice)):
+        return index
+    raise IndexError(f"a {type(index).__name__} cannot index a tensor")
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def describe(x: Any) -> str:
+    """An input as error messages show it: `float32[3, 4]`, or the number itself."""
+    return f"{x.dtype}{list(x.shape)}" if hasattr(x, "shape") else repr(x)
+
+
+def _mixed(primitive: Primitive, inputs: Sequence[Any]) -> BackendError:
+    names = " and ".join(dict.fromkeys(x.backend.name for x in inputs if isinstance(x, Recorded)))
+    return BackendError(
+        f"{primitive.name} in {local.now.scope}: tensors of backends {names} met; move one with .to(backend)"
+    )
+
+
+def _explained(error: Exception, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Exception:
+    """The same kind of error with what was given and where it happened."""
+    given = ", ".join(describe(x) for x in inputs)
+    options = "".join(f", {name}={value!r}" for name, value in params.items() if not hasattr(value, "shape"))
+    kind = type(error) if type(error) in (ValueError, IndexError, TypeError, MemoryError) else ValueError
+    return kind(f"{primitive.name}({given}{options}) in {local.now.scope}: {error}")

@@ -1,0 +1,374 @@
+"""Tensor: an array that remembers how it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from . import dtypes
+from .backends import REGISTRY, Backend, default_backend, get_backend
+from .gradient import accumulate, as_tensor, gradients, retain, transfer
+from .operators import Operators
+from .primitives import Primitive, elementwise, indexing, shaping
+from .record import Recorded, apply, describe, raw_index, to_array, wrap
+from .scope import local
+from .tape import GraphError, Leaf, Node, Version
+
+
+class Tensor(Operators):
+    """An n-dimensional array that remembers how it was computed.
+
+    Create one with `minigrad.tensor`, `zeros`, `random.normal` and so on. Operators and functions on tensors record
+    what they do as soon as an input requires gradients; `backward` then computes them.
+
+    Attributes:
+        array: the backend's array. Read it, do not write to it.
+        node: the tape's record of how it was made; None if it requires no gradient.
+        backend: where it lives.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    if TYPE_CHECKING:  # the methods that `minigrad.ops` attaches
+
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> None:
+        self.backend = default_backend() if backend is None else get_backend(backend)
+        self.array = to_array(data, dtype, self.backend, copy=True)
+        self.version = Version()
+        self.node = None
+        if requires_grad:
+            self.requires_grad_()
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(self.array.size)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the elements."""
+        return self.array.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the elements, in bytes."""
+        return int(self.array.nbytes)
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose of a matrix. Raises ValueError unless there are two axes (use `mT` or `permute_dims`)."""
+        if self.ndim != 2:
+            raise ValueError(f"T is for matrices, this tensor has shape {self.shape}; use mT or permute_dims")
+        return apply(shaping.permute_dims, (self,), {"axes": (1, 0)})
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped: a stack of transposed matrices."""
+        n = self.ndim
+        if n < 2:
+            raise ValueError(f"mT needs at least two axes, this tensor has shape {self.shape}")
+        return apply(shaping.permute_dims, (self,), {"axes": (*range(n - 2), n - 1, n - 2)})
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a tensor without axes has no length")
+        return self.shape[0]
+
+    # --- values out ---------------------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """The values as a read-only NumPy array: a view where the memory is the host's, a copy from a GPU.
+
+        Copy it to change it. Raises GraphError if gradients are recorded for this tensor: detach() first.
+        """
+        if self.node is not None and local.now.recording:
+            raise GraphError("this tensor requires gradients, which NumPy would lose: use .detach().numpy()")
+        return self._host()
+
+    def _host(self) -> np.ndarray:
+        view = self.backend.to_numpy(self.array).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> float | int | bool:
+        """The only element, as a Python number. Raises ValueError if there are more or fewer."""
+        if self.size != 1:
+            raise ValueError(f"item() needs exactly one element, this tensor has shape {self.shape}")
+        return self.backend.to_numpy(self.array).item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.backend.to_numpy(self.array).tolist()
+
+    __float__ = lambda self: float(self.item())
+    __int__ = lambda self: int(self.item())
+    __bool__ = lambda self: bool(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.size != 1:
+            raise TypeError(f"only an integer tensor with one element can be an index, not {self.dtype}{self.shape}")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.backend.array_type is not np.ndarray:
+            raise TypeError(
+                f"a tensor of backend {self.backend.name} does not become a NumPy array by itself: .numpy()"
+            )
+        values = self.numpy()
+        if dtype is not None and np.dtype(dtype) != values.dtype:
+            if copy is False:
+                raise ValueError(f"cannot give {values.dtype} as {dtype} without a copy")
+            return values.astype(dtype)
+        return values.copy() if copy else values
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self.node is not None:
+            raise GraphError("this tensor requires gradients, which DLPack cannot carry: detach() first")
+        return self.array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded."""
+        return self.node is not None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was created rather than computed from tensors that require gradients."""
+        return self.node is None or self.node.primitive is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` collected here; None before. Set it to None to start afresh."""
+        return None if self.node is None else self.node.grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if self.node is None:
+            if value is None:
+                return
+            raise GraphError("this tensor does not require gradients")
+        if value is not None and (value.shape, value.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"a gradient for {describe(self)} cannot be {describe(value)}")
+        self.node.grad = value
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients of this leaf (or stop asking), and return it.
+
+        Raises TypeError for integers and truth values, GraphError for a tensor that was computed.
+        """
+        if not self.is_leaf:
+            raise GraphError("this tensor was computed from others and always requires gradients: detach() it first")
+        if not requires_grad:
+            self.node = None
+        elif self.node is None:
+            if self.dtype.kind != "f":
+                raise TypeError(f"only floating-point tensors have gradients, not {self.dtype}")
+            if self.version is None:  # the result of an operation: others may read this memory, and a leaf may change
+                self.array, self.version = self.backend.copy(self.array), Version()
+            self.node = Leaf(self.backend, self.shape, self.dtype, self.version)
+        return self
+
+    def retain_grad(self) -> Tensor:
+        """Keep the gradient of this computed tensor in `.grad` after backward, and return the tensor."""
+        if self.node is None:
+            raise GraphError("this tensor does not require gradients")
+        if not self.is_leaf:
+            self.node.add_hook(retain)
+        return self
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> None:
+        """Call `hook(gradient)` when backward has this tensor's gradient; a returned tensor replaces it."""
+        if self.node is None:
+            raise GraphError("this tensor does not require gradients")
+
+        def on_array(node: Node, g: Any) -> Any:
+            result = hook(as_tensor(g, node.backend))
+            return result if result is None or isinstance(g, Recorded) else result.array
+
+        self.node.add_hook(on_array)
+
+    def detach(self) -> Tensor:
+        """The same values, in the same memory, as a tensor without history."""
+        return wrap(self.array, self.backend, None, self.version)
+
+    @property
+    def data(self) -> Tensor:
+        """The values without history. Assigning replaces them; what is recorded already keeps the old ones."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        new = to_array(value, self.dtype, self.backend)
+        if new.shape != self.shape:
+            raise ValueError(f"cannot replace the values of {describe(self)} by shape {new.shape}")
+        self.array = self.backend.copy(new)
+        self.version = Version()
+        if isinstance(self.node, Leaf):
+            self.node.version = self.version
+
+    def copy_(self, source: Any) -> Tensor:
+        """Overwrite the elements in place, and return the tensor.
+
+        Backward through anything recorded with the old values is then refused. Raises GraphError for a computed
+        tensor, or for a leaf that requires gradients outside `no_grad`; ValueError for another shape.
+        """
+        if not self.is_leaf or (self.node is not None and local.now.recording):
+            raise GraphError("in-place changes of tensors that require gradients belong under no_grad()")
+        new = to_array(source, self.dtype, self.backend)
+        if new.shape != self.shape:
+            raise ValueError(f"cannot copy shape {new.shape} into {describe(self)}")
+        if self.version is None:  # the result of an operation: nobody knows who shares its memory
+            self.array = self.backend.copy(new)
+        else:
+            self.backend.assign(self.array, new)
+            self.version.change("copy_()")
+        return self
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add the gradient of this tensor, for every leaf it was computed from, to the leaf's `.grad`.
+
+        Args:
+            gradient: where to start: the gradient of some scalar with respect to this tensor. May be left out for a
+                tensor with one element, where it is 1.
+            retain_graph: keep what is saved, so that backward can run again.
+            create_graph: record the backward pass, so that the gradients can be differentiated (keeps the graph).
+
+        Raises:
+            GraphError: nothing was recorded, the graph was freed, or an array in it was changed in place.
+            ValueError: `gradient` is missing for several elements, or its shape is wrong.
+        """
+        found = gradients([self], [gradient], retain_graph or create_graph, create_graph)
+        for leaf, g in found.items():
+            leaf.grad = accumulate(leaf.grad, g)
+
+    # --- moving and converting ----------------------------------------------------------------------------------------
+
+    def to(self, target: Any) -> Tensor:
+        """This tensor on another backend (a name or a Backend) or with another dtype. Differentiable.
+
+        The only way between host and GPU, with `numpy()` and `item()`. Returns the tensor itself if nothing changes.
+        """
+        if isinstance(target, Backend) or (isinstance(target, str) and target in REGISTRY):
+            backend = get_backend(target)
+            return self if backend is self.backend else transfer(self, backend)
+        return self.astype(target)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """The values converted to `dtype`; the same tensor if it has it already. Differentiable between floats."""
+        kind = dtypes.check(dtype)
+        if kind == self.dtype:
+            return self
+        if kind.kind != "f":
+            return wrap(self.backend.astype(self.array, dtype=kind), self.backend)
+        return apply(elementwise.astype, (self,), {"dtype": kind})
+
+    # --- indexing -----------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return apply(indexing.getitem, (self,), {"index": raw_index(index)})
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            "tensors do not change in place, because backward may need the old values; "
+            "use y = x.at[index].set(value) or x.at[index].add(value), or mg.where(mask, value, x)"
+        )
+
+    def __delitem__(self, index: Any) -> NoReturn:
+        raise TypeError("tensors do not change in place; use indexing or concat to build a new one")
+
+    @property
+    def at(self) -> _At:
+        """Functional updates: `x.at[index].set(y)` and `x.at[index].add(y)` return new tensors."""
+        return _At(self)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("a tensor without axes cannot be iterated over")
+        return (apply(indexing.getitem, (self,), {"index": i}) for i in range(self.shape[0]))
+
+    # --- shown and stored ---------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        values = np.array2string(self.backend.to_numpy(self.array), separator=", ", prefix="tensor(")
+        notes = "" if self.dtype in (dtypes.DEFAULT_FLOAT, dtypes.DEFAULT_INT, dtypes.bool) else f", dtype={self.dtype}"
+        if self.backend.name != "numpy":
+            notes += f", backend={self.backend.name}"
+        if self.node is not None:
+            notes += ", requires_grad=True" if self.is_leaf else f", made by {self.node.name}"
+        return f"tensor({values}{notes})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not self.is_leaf:
+            raise TypeError("a tensor with a history cannot be pickled or copied deeply: detach() it first")
+        label = self.node.label if isinstance(self.node, Leaf) else None
+        return _rebuild, (type(self), self.backend.to_numpy(self.array), self.backend.name, label)
+
+
+Recorded.result_type = Tensor
+
+
+class Parameter(Tensor):
+    """A leaf that a module owns and an optimizer trains: it requires gradients from the start."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None, backend: Any = None) -> None:
+        super().__init__(data, dtype, requires_grad, backend)
+
+
+class _At:
+    """What `x.at` returns: an index in brackets comes next, then the update."""
+
+    def __init__(self, x: Tensor, index: Any = None) -> None:
+        self._x, self._index = x, index
+
+    def __getitem__(self, index: Any) -> _At:
+        return _At(self._x, raw_index(index))
+
+    def set(self, values: Any) -> Tensor:
+        """x with `values` (broadcast) in place of x[index]; of repeated positions the last one stays."""
+        return self._update(indexing.index_set, values)
+
+    def add(self, values: Any) -> Tensor:
+        """x with `values` (broadcast) added to x[index]; repeated positions add up."""
+        return self._update(indexing.index_add, values)
+
+    def _update(self, row: Primitive, values: Any) -> Tensor:
+        x, index = self._x, self._index
+        if not isinstance(values, Recorded):
+            weak = (float, int) if x.dtype.kind == "f" else int if x.dtype.kind in "iu" else bool
+            values = wrap(to_array(values, x.dtype if isinstance(values, weak) else None, x.backend), x.backend)
+        shape = x[index].shape
+        if values.shape != shape:
+            values = apply(shaping.broadcast_to, (values,), {"shape": shape})
+        return apply(row, (x, values), {"index": index})
+
+
+def _rebuild(kind: type[Tensor], array: np.ndarray, backend: str, label: str | None) -> Tensor:
+    """Unpickle: a leaf of the same kind; `label` is None if it does not require gradients."""
+    t = kind.__new__(kind)
+    Tensor.__init__(t, array, None, label is not None, backend)
+    if isinstance(t.node, Leaf):
+        t.node.label = label or ""
+    return t

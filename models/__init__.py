@@ -1,0 +1,29 @@
+"""Complete programs. This folder is installed as `minigrad.models`.
+
+Each program is a module that offers what the command line needs:
+
+- `Settings`, a dataclass whose fields say with `metadata["help"]` what they are; its fields are the options of `train`
+- `train(settings)`, which trains, writes files, and returns the metrics as plain data
+- `load(path)`, which reads a trained model
+- `sample(model, length, temperature, prime, generator)`, which yields text
+- `unrolled(model, steps)`, the loss on a few time steps, to be drawn
+- `untrained()`, a model to draw before there is a trained one
+
+`PROGRAMS` is the table of them: name on the command line, module, what it does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+PROGRAMS = {
+    "char-lm": ("minigrad.models.char_lm", "A character language model: an LSTM that learns to continue a text."),
+}
+
+
+def program(name: str) -> Any:
+    """The module of a program, imported on first use. Raises ValueError for an unknown name."""
+    if name not in PROGRAMS:
+        raise ValueError(f"there is no model {name!r}; there are {', '.join(PROGRAMS)}")
+    return importlib.import_module(PROGRAMS[name][0])

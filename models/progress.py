@@ -1,0 +1,116 @@
+"""What a training program shows while it runs, and the curve that it leaves behind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class Progress:
+    """A live progress bar on a terminal, by rich; plain lines elsewhere, or without rich. A context manager.
+
+    Args:
+        total: the number of steps.
+        lines: how many plain lines to write, spread over the steps.
+    """
+
+    def __init__(self, total: int, lines: int = 10) -> None:
+        self._total = total
+        self._every = max(1, total // lines)
+        self._start = time.monotonic()
+        self._bar: Any = _rich_bar(total) if sys.stdout.isatty() else None
+
+    def __enter__(self) -> Progress:
+        self._start = time.monotonic()
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, step: int, values: str) -> None:
+        """Show that `step` steps are done, with the values of the last one (`loss 1.23 | ...`)."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=step, values=values)
+        elif step % self._every == 0 or step in (1, self._total):
+            left = (time.monotonic() - self._start) / step * (self._total - step)
+            self.say(f"step {step}/{self._total} | {values} | {left:.0f} s left")
+
+    def say(self, text: str) -> None:
+        """Print a line, or several, above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, flush=True)
+
+
+def _rich_bar(total: int) -> Any:
+    try:
+        from rich import progress
+    except ImportError:
+        return None
+    bar = progress.Progress(
+        progress.BarColumn(bar_width=24),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[values]}", markup=False),
+        progress.TimeRemainingColumn(compact=True),
+        progress.TextColumn("left"),
+    )
+    bar.add_task("", total=total, values="")
+    return bar
+
+
+def plot_curve(
+    path: Path,
+    steps: Sequence[int],
+    values: Sequence[float],
+    held_out: Sequence[tuple[int, float]],
+    levels: Sequence[tuple[str, float]] = (),
+    unit: str = "bits per character",
+) -> None:
+    """Draw a training curve, with a smoothed line, the held-out values and horizontal lines to compare with.
+
+    Args:
+        path: the PNG file to write.
+        steps, values: the curve.
+        held_out: (step, value) pairs.
+        levels: (name, value) of the horizontal lines.
+        unit: what the values are.
+
+    Raises ImportError if matplotlib is not installed; the message says what to install.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(f'the loss curve needs matplotlib ({error}): pip install "minigrad[models]"') from error
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot(steps, values, color="#9DB7CF", linewidth=0.8, label="training, each batch")
+    axes.plot(steps, smoothed(values), color="#1B4F72", linewidth=1.8, label="training, smoothed")
+    if held_out:
+        axes.plot(*zip(*held_out), "o--", color="#B9770E", markersize=5, label="held out")
+    for name, value in levels:
+        axes.axhline(value, color="#777777", linewidth=0.8, linestyle=":")
+        axes.annotate(name, (0.995, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    axes.set(xlabel="step", ylabel=unit, xlim=(0, max(steps, default=1)), ylim=(0, None))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, loc="lower left")
+    figure.savefig(path, format="png", dpi=150)
+
+
+def smoothed(values: Sequence[float], weight: float = 0.95) -> list[float]:
+    """Exponential moving averages, corrected for the beginning (as in Adam)."""
+    averages = []
+    average, total = 0.0, 0.0
+    for value in values:
+        average = weight * average + (1 - weight) * value
+        total = weight * total + (1 - weight)
+        averages.append(average / total)
+    return averages

@@ -1,0 +1,189 @@
+"""What is installed: the packages, in a wheel and in an editable install, and what a bare import costs."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import numpy
+import pytest
+
+import minigrad
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+FOLDERS = PROJECT["tool"]["setuptools"]["package-dir"]
+NOT_SOURCE = ("__pycache__", ".*")
+IMPORT_ALL = "import minigrad.models, minigrad.nn, minigrad.tools.graph.render; print(minigrad.tools.__file__)"
+
+
+def run_python(*arguments, cwd, **environment):
+    """Run this Python in another folder; return what it prints."""
+    command = [sys.executable, *map(str, arguments)]
+    result = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout.strip()
+
+
+def source_files():
+    """Each file of the installed folders, by the path that it has once installed."""
+    return {
+        "/".join([*name.split("."), *path.relative_to(ROOT / folder).parts]): path
+        for name, folder in FOLDERS.items()
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of what a build reads: a build leaves files behind, and finds those of an older one."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for folder in FOLDERS.values():
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+    return copy
+
+
+def build(kind, checkout, target):
+    """Call the build backend without the network; unpack the wheel that it makes into `target`."""
+    code = f"import setuptools.build_meta as backend, sys; backend.build_{kind}(sys.argv[1])"
+    wheels = target / "wheels"
+    wheels.mkdir()
+    run_python("-c", code, wheels, cwd=checkout)
+    (wheel,) = wheels.glob("minigrad-*.whl")
+    site = target / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    return site
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout, tmp_path_factory):
+    """The folder of an unpacked wheel."""
+    return build("wheel", checkout, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def editable(checkout, tmp_path_factory):
+    """The folder of an unpacked editable wheel: what `pip install -e` puts into site-packages."""
+    return build("editable", checkout, tmp_path_factory.mktemp("editable"))
+
+
+# The wheel
+
+
+def test_wheel_holds_every_file_of_the_three_folders(wheel):
+    held = {path.relative_to(wheel).as_posix() for path in wheel.rglob("*") if path.is_file()}
+    held = {path for path in held if ".dist-info/" not in path}
+    expected = set(source_files())
+    assert held == expected, "a folder without __init__.py, or a kind of file that package-data does not name?"
+    assert {"minigrad/__init__.py", "minigrad/models/__init__.py", "minigrad/tools/__init__.py"} <= held
+
+
+def test_wheel_has_the_command_and_the_license(wheel):
+    (info,) = wheel.glob("minigrad-*.dist-info")
+    assert "minigrad = minigrad.tools.cli:main" in (info / "entry_points.txt").read_text()
+    assert (info / "licenses" / "LICENSE").is_file()
+
+
+def test_wheel_is_imported_under_one_name(wheel, tmp_path):
+    where = run_python("-P", "-c", IMPORT_ALL, cwd=tmp_path, PYTHONPATH=str(wheel))
+    assert Path(where) == wheel / "minigrad" / "tools" / "__init__.py"
+
+
+# The editable install
+
+
+def run_with_editable(statements, editable, cwd):
+    """Run Python with the editable install under test in place of this environment's own."""
+    # -S leaves out this environment's .pth files. The folder comes before NumPy's, because both hold a finder
+    # module of the same name.
+    code = f"import site; site.addsitedir({str(editable)!r}); {statements}"
+    site_packages = Path(numpy.__file__).parent.parent
+    return run_python("-S", "-c", code, cwd=cwd, PYTHONPATH=os.pathsep.join([str(editable), str(site_packages)]))
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["elsewhere", "in the checkout"])
+def test_editable_install_maps_the_folders(editable, checkout, tmp_path, inside):
+    """From the checkout's top, `minigrad` is found by path and `minigrad.tools` is not inside it."""
+    where = run_with_editable(IMPORT_ALL, editable, cwd=checkout if inside else tmp_path)
+    assert Path(where).samefile(checkout / "tools" / "__init__.py")
+
+
+def test_editable_install_sees_packages_added_later(editable, checkout, tmp_path):
+    added = checkout / "tools" / "added_later"
+    added.mkdir()
+    (added / "__init__.py").write_text("", encoding="utf-8")
+    try:
+        run_with_editable("import minigrad.tools.added_later", editable, cwd=tmp_path)
+    finally:
+        shutil.rmtree(added)
+
+
+# pyproject.toml
+
+
+def test_base_dependency_is_numpy_alone():
+    assert [name_of(line) for line in PROJECT["project"]["dependencies"]] == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "promised"),
+    {
+        "numba": {"numba"},
+        "cuda12": {"cupy-cuda12x"},
+        "cuda13": {"cupy-cuda13x"},
+        "viz": {"graphviz", "pygraphviz", "matplotlib"},
+        "models": {"rich", "typer", "safetensors", "matplotlib"},
+        "all": {"minigrad"},
+        "test": {"pytest", "hypothesis", "ruff", "mypy", "build"},
+        "parity": {"torch"},
+    }.items(),
+)
+def test_extras(extra, promised):
+    assert promised <= {name_of(line) for line in PROJECT["project"]["optional-dependencies"][extra]}
+
+
+def test_extra_all_is_everything_for_a_cpu():
+    assert PROJECT["project"]["optional-dependencies"]["all"] == ["minigrad[numba,viz,models]"]
+
+
+def name_of(requirement):
+    """The package that a requirement asks for: `numpy` of `numpy>=2.1`."""
+    return requirement.replace("[", ">").replace("=", ">").split(">")[0]
+
+
+def test_version_is_the_same_everywhere():
+    assert minigrad.__version__ == PROJECT["project"]["version"] == importlib.metadata.version("minigrad")
+
+
+# A bare import
+
+
+def test_import_minigrad_needs_numpy_alone(tmp_path):
+    optional = [
+        "numba",
+        "cupy",
+        "matplotlib",
+        "graphviz",
+        "pygraphviz",
+        "torch",
+        "typer",
+        "rich",
+        "safetensors",
+    ]
+    code = f"import sys, minigrad; print([name for name in {optional} if name in sys.modules])"
+    assert run_python("-c", code, cwd=tmp_path) == "[]"
+
+
+def test_importing_the_drawing_does_not_load_the_libraries(tmp_path):
+    code = (
+        "import sys, minigrad.tools.graph.render;"
+        "print([name for name in ('graphviz', 'pygraphviz', 'matplotlib') if name in sys.modules])"
+    )
+    assert run_python("-c", code, cwd=tmp_path) == "[]"

@@ -1,0 +1,33 @@
+"""The benchmark: minigrad beside PyTorch (where it is installed), hand-written NumPy, and the bare matrix products.
+
+    minigrad bench [--threads N] [--quick] [--json FILE] [--only NAME]
+
+All contenders of a row are run in turn in one process with the same number of threads, after a warm-up; the figures are
+medians, and what counts are the ratios between contenders of one row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+# Libraries read these when they are loaded, so the measuring process is started with them set.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark with the given arguments; the exit code is 0 if everything ran."""
+    parser = argparse.ArgumentParser(prog="minigrad bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1, help="threads of every library (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller sizes")
+    parser.add_argument("--json", metavar="FILE", help="write machine, versions and all figures to FILE")
+    parser.add_argument("--only", metavar="NAME", help="one group alone: overhead, lstm, length, import")
+    options = parser.parse_args(argv)
+    if options.threads < 1:
+        parser.error(f"--threads must be at least 1, not {options.threads}")
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(options.threads))
+    command = [sys.executable, "-m", "minigrad.tools.bench.run", *(sys.argv[2:] if argv is None else argv)]
+    return subprocess.run(command, env=environment, check=False).returncode

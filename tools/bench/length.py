@@ -1,0 +1,67 @@
+"""Whether the cost of a time step stays the same as sequences grow: time and saved bytes per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+
+from .harness import Figure, Row, measure, scaled
+
+LENGTHS = (64, 256, 1024, 4096)
+BATCH, HIDDEN = 8, 32
+
+
+def rows(quick: bool, threads: int) -> list[Row]:
+    """Microseconds and saved bytes a step of an LSTM written as ordinary operations, forward and backward.
+
+    Python's garbage collector is paused in the loop, as `nn.Recurrent` does it; one row shows what it costs otherwise.
+    """
+    lengths = LENGTHS[:3] if quick else LENGTHS
+    runs = {f"T={steps}": _unrolled(steps) for steps in lengths}
+    rounds = 5 if quick else 9
+    plain = measure(runs, rounds)
+    paused = measure({name: _paused(run) for name, run in runs.items()}, rounds)
+    saved: dict[str, Figure] = {}
+    for steps, (name, run) in zip(lengths, runs.items(), strict=True):
+        with mg.Tape() as tape:
+            run()
+        per_step = tape.saved_bytes / steps
+        saved[name] = Figure(per_step, per_step, per_step, 1)
+        for figures in (plain, paused):
+            figures |= scaled({name: figures[name]}, 1e6 / steps)
+    shape = f"B={BATCH} H={HIDDEN}"
+    return [
+        Row("length", f"LSTM forward + backward, {shape}, per step", "us", paused, "T=64"),
+        Row("length", f"the same with the garbage collector running, {shape}, per step", "us", plain, "T=64"),
+        Row("length", f"LSTM saved for backward, {shape}, per step", "bytes", saved, "T=64"),
+    ]
+
+
+def _paused(run: Callable[[], Any]) -> Callable[[], Any]:
+    def quiet() -> None:
+        with mg.gc_paused():
+            run()
+
+    return quiet
+
+
+def _unrolled(steps: int) -> Callable[[], Any]:
+    rng = np.random.default_rng(0)
+    xs = mg.tensor(rng.standard_normal((steps, BATCH, 4 * HIDDEN)).astype(np.float32), requires_grad=True)
+    W_hh = mg.Parameter((rng.standard_normal((HIDDEN, 4 * HIDDEN)) / HIDDEN**0.5).astype(np.float32))
+    start = mg.zeros((BATCH, HIDDEN))
+
+    def run() -> None:
+        xs.grad = W_hh.grad = None
+        h = c = start
+        for x_t in xs:
+            i, f, g, o = mg.split(x_t + h @ W_hh, 4, axis=-1)
+            c = mg.sigmoid(f) * c + mg.sigmoid(i) * mg.tanh(g)
+            h = mg.sigmoid(o) * mg.tanh(c)
+        h.sum().backward()
+
+    return run

@@ -1,0 +1,41 @@
+"""The measuring process: `python -m minigrad.tools.bench.run`, started by `main` with the threads set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from . import imports, length, lstm, overhead
+from .harness import Row, machine, table, write_json
+
+GROUPS = {"overhead": overhead.rows, "lstm": lstm.rows, "length": length.rows, "import": imports.rows}
+
+
+def run() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json")
+    parser.add_argument("--only")
+    options = parser.parse_args()
+    if options.only is not None and options.only not in GROUPS:
+        print(f"minigrad bench: no group {options.only!r}; there are {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    about = machine()
+    print(f"{about['processor']}, {about['cores']} cores, {options.threads} thread(s), Python {about['python']}")
+    print(", ".join(f"{name} {version}" for name, version in about["versions"].items() if version), flush=True)
+    rows: list[Row] = []
+    for name, measure in GROUPS.items():
+        if options.only in (None, name):
+            rows += measure(options.quick, options.threads)
+    print()
+    print(table(rows))
+    if options.json:
+        write_json(options.json, rows, about)
+        print(f"\nwritten to {options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,230 @@
+"""Time steps of a graph: one column a step, also for loops that nobody declared.
+
+The tape knows the step of each module call. A reader sees more: two cells that are called in turn share one time axis,
+and what a loop does between their calls belongs to the same step. `columns` works that out and rewrites the scopes, so
+that each time step is one place; `keep_steps` then leaves out all but a few of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from .contract import contract
+from .model import Chain, Graph, GraphNode, Place, place_leaves
+
+
+@dataclass
+class _Run:
+    """The calls of one module, one after the other, inside one scope: which ids they span."""
+
+    first: int
+    last: int
+
+
+def columns(graph: Graph) -> Graph:
+    """The graph with scopes in which each time step is a place of its own: `cell @ t=3` becomes `t=3`, then `cell`.
+
+    Runs of steps in the same scope that overlap in time share their columns: the cells of one hand-written loop do,
+    an encoder and the decoder that follows it do not.
+    """
+    axes = _axes(_runs(graph))
+    rewritten: dict[Chain, Chain] = {}
+    nodes = []
+    for node in graph.nodes:
+        if node.scope not in rewritten:
+            rewritten[node.scope] = _with_columns(node.scope, axes)
+        nodes.append(replace(node, scope=rewritten[node.scope]))
+    result = Graph(nodes, graph.edges)
+    _adopt(result)
+    place_leaves(result)
+    return result
+
+
+def column_of(chain: Chain) -> int | None:
+    """The position in the chain of the outermost time step; None if there is none."""
+    return next((k for k, place in enumerate(chain) if place.step is not None), None)
+
+
+def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:
+    """For each node in a time step, what the corresponding nodes of other steps share with it.
+
+    That is its scope without time, its label, and how many such nodes came before it in the step.
+    """
+    seen: dict[tuple[Chain, str], int] = defaultdict(int)
+    found = {}
+    for node in graph.nodes:
+        if column_of(node.scope) is not None:
+            seen[node.scope, node.label] += 1
+            timeless = tuple(Place(place.name, None) for place in node.scope)
+            found[node.id] = (timeless, node.label, seen[node.scope, node.label])
+    return found
+
+
+def _runs(graph: Graph) -> dict[Chain, dict[str, _Run]]:
+    """For each scope, the runs of steps directly inside it, by name."""
+    runs: dict[Chain, dict[str, _Run]] = defaultdict(dict)
+    for node in graph.nodes:
+        for k, place in enumerate(node.scope):
+            if place.step is None:
+                continue
+            run = runs[node.scope[:k]].setdefault(place.name, _Run(node.id, node.id))
+            run.last = node.id
+    return runs
+
+
+def _axes(runs: dict[Chain, dict[str, _Run]]) -> dict[tuple[Chain, str], str]:
+    """For each run the name of its time axis: that of the first run which overlaps with it."""
+    axes = {}
+    for chain, by_name in runs.items():
+        axis, end = "", -1
+        for name, run in sorted(by_name.items(), key=lambda item: item[1].first):
+            if run.first > end:
+                axis = name
+            end = max(end, run.last)
+            axes[chain, name] = axis
+    return axes
+
+
+def _with_columns(chain: Chain, axes: dict[tuple[Chain, str], str]) -> Chain:
+    places: list[Place] = []
+    for k, place in enumerate(chain):
+        if place.step is None:
+            places.append(place)
+            continue
+        places.append(Place(axes[chain[:k], place.name], place.step))
+        if place.name.partition("#")[0]:  # a bare time step has no module to show inside
+            places.append(Place(place.name, None))
+    return tuple(places)
+
+
+# --- what a loop does between its calls -------------------------------------------------------------------------------
+
+
+@dataclass
+class _Loop:
+    """One time axis: the column of each step in the order of recording, and the nodes in them."""
+
+    order: dict[int, int] = field(default_factory=dict)  # step -> rank
+    rank: dict[int, int] = field(default_factory=dict)  # node id -> rank
+    first: int = -1
+    last: int = -1
+
+
+def _adopt(graph: Graph) -> None:
+    """Move operations that a loop performs outside its modules into the column of their step, in place.
+
+    What depends on a step belongs to the last such step; what depends on none belongs to the step that reads it.
+    """
+    loops: dict[tuple[Chain, str], _Loop] = defaultdict(_Loop)
+    outside: dict[Chain, list[int]] = defaultdict(list)
+    for node in graph.nodes:
+        k = column_of(node.scope)
+        if k is not None:
+            place = node.scope[k]
+            assert place.step is not None
+            loop = loops[node.scope[:k], place.name]
+            loop.rank[node.id] = loop.order.setdefault(place.step, len(loop.order))
+            loop.first = node.id if loop.first < 0 else loop.first
+            loop.last = node.id
+        elif node.kind in ("operation", "output"):
+            outside[node.scope].append(node.id)
+    if not loops:
+        return
+    nodes = graph.by_id()
+    inputs, users = _neighbours(graph)
+    for (chain, axis), loop in loops.items():
+        free = [i for i in outside[chain] if column_of(nodes[i].scope) is None]
+        steps = {rank: step for step, rank in loop.order.items()}
+        for i, rank in _belonging(loop, free, nodes, inputs, users).items():
+            nodes[i].scope = (*chain, Place(axis, steps[rank]))
+
+
+def _belonging(
+    loop: _Loop,
+    free: list[int],
+    nodes: dict[int, GraphNode],
+    inputs: dict[int, list[int]],
+    users: dict[int, list[int]],
+) -> dict[int, int]:
+    """The rank of each of the free nodes that belongs to a step of the loop."""
+    rank = dict(loop.rank)
+    after: dict[int, list[int]] = defaultdict(list)
+    for i in free:
+        ranks = [rank[j] for j in inputs[i] if j in rank]
+        if loop.first <= i <= loop.last and ranks:
+            rank[i] = max(ranks)
+            after[rank[i]].append(i)
+    # The loop's end is not recorded. The last step goes on as long as it does what the step before it did.
+    final = len(loop.order) - 1
+    pattern = [nodes[i].label for i in after[final - 1]][len(after[final]) :]
+    for i, label in zip([i for i in free if i > loop.last], pattern, strict=False):
+        if nodes[i].label != label or not any(rank.get(j) == final for j in inputs[i]):
+            break
+        rank[i] = final
+    before: dict[int, set[str]] = defaultdict(set)
+    for i in reversed(free):
+        ranks = [rank.get(j, -1) for j in users[i]]
+        if i not in rank and i < loop.last and ranks and min(ranks) == max(ranks) >= 0:
+            rank[i] = ranks[0]
+            before[ranks[0]].add(nodes[i].label)
+    # What only prepares the first step, such as an initial state, stays outside.
+    strangers = {i for i in free if rank.get(i) == 0 and i < loop.first and nodes[i].label not in before[1]}
+    return {i: rank[i] for i in free if i in rank and i not in strangers}
+
+
+def _neighbours(graph: Graph) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    inputs: dict[int, list[int]] = defaultdict(list)
+    users: dict[int, list[int]] = defaultdict(list)
+    for edge in graph.edges:
+        inputs[edge.target].append(edge.source)
+        users[edge.source].append(edge.target)
+    return inputs, users
+
+
+# --- leaving steps out ------------------------------------------------------------------------------------------------
+
+
+def keep_steps(graph: Graph, steps: int) -> Graph:
+    """The graph (with columns) in which each time axis shows `steps` steps: the first ones and the last.
+
+    The steps between become one node, `ellipsis`, through which the carried state still flows. An axis that is only
+    one step longer is left as it is.
+
+    Raises ValueError unless steps >= 2.
+    """
+    if steps < 2:
+        raise ValueError(f"at least two time steps are shown, the first and the last: steps cannot be {steps}")
+    found: dict[Chain, set[int]] = defaultdict(set)  # the chain up to the axis; its name stands in a place without step
+    for node in graph.nodes:
+        for k, place in enumerate(node.scope):
+            if place.step is not None:
+                found[(*node.scope[:k], Place(place.name, None))].add(place.step)
+    hidden: dict[Chain, set[int]] = {}
+    for axis, present in found.items():
+        middle = sorted(present)[steps - 1 : -1]
+        if len(middle) > 1:
+            hidden[axis] = set(middle)
+    owner: dict[int, int] = {}
+    boxes: dict[Chain, GraphNode] = {}
+    for node in graph.nodes:
+        gone = _hidden_axis(node.scope, hidden)
+        if gone is None:
+            continue
+        if gone not in boxes:
+            between = sorted(hidden[gone])
+            scope = (*gone[:-1], Place(gone[-1].name, between[0]))
+            label, detail = f"{len(between)} steps", f"{between[0]} … {between[-1]}"
+            boxes[gone] = GraphNode(node.id, "ellipsis", label, scope, detail=detail, count=0)
+        owner[node.id] = boxes[gone].id
+        boxes[gone].count += node.kind in ("operation", "output")
+    return contract(graph, owner, boxes.values())
+
+
+def _hidden_axis(chain: Chain, hidden: dict[Chain, set[int]]) -> Chain | None:
+    for k, place in enumerate(chain):
+        if place.step is not None:
+            axis = (*chain[:k], Place(place.name, None))
+            if place.step in hidden.get(axis, ()):
+                return axis
+    return None
