@@ -194,10 +194,10 @@ def sweep(
                 d = rule(g, saved, params, parent, xp)
                 if d is None:
                     continue
-                if primitive.broadcasts and (
-                    parent.shape != node.shape or parent.dtype is not node.dtype or primitive.custom
+                if primitive.custom or (
+                    primitive.broadcasts and (parent.shape != node.shape or parent.dtype is not node.dtype)
                 ):
-                    d = _fit(d, parent, xp)
+                    d = _fit(d, parent, primitive, xp)
                 entry = pending.get(parent.index)
                 if entry is None:
                     pending[parent.index] = [parent, d, False]
@@ -258,9 +258,11 @@ def _call_hooks(node: Node, g: Any) -> Any:
     return g
 
 
-def _fit(d: Any, parent: Node, xp: Any) -> Any:
+def _fit(d: Any, parent: Node, primitive: Any, xp: Any) -> Any:
     """Undo broadcasting and promotion of an input in its gradient."""
     if d.shape != parent.shape:
+        if not primitive.broadcasts:
+            raise ValueError(f"a rule gave a gradient of shape {d.shape} for an input of shape {parent.shape}")
         d = unbroadcast(d, parent.shape, xp)
     return d if d.dtype is parent.dtype else xp.astype(d, dtype=parent.dtype)
 
@@ -364,8 +366,8 @@ def is_grad_enabled() -> bool:
 class gc_paused:
     """Context manager: keep Python's cyclic garbage collector from walking a graph while it grows.
 
-    Graphs have no reference cycles, so the collector finds nothing in them; but it looks, again and again as a loop over
-    thousands of time steps makes objects. `nn.Recurrent` pauses it while unrolling. For the whole process.
+    Graphs have no reference cycles, so the collector finds nothing in them; but it looks, again and again, as a loop
+    over thousands of time steps makes objects. `nn.Recurrent` pauses it while unrolling. For the whole process.
     """
 
     def __enter__(self) -> None:

@@ -49,15 +49,15 @@ class Settings:
         default=None, metadata=about("UTF-8 text to learn; by default Python's own language documentation.")
     )
     out: Path = field(default=Path("out/char-lm"), metadata=about("Directory for the results."))
-    steps: int = field(default=1500, metadata=about("Batches to train on.", 1))
+    steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
     seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
     backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba or cupy."))
-    hidden: int = field(default=192, metadata=about("Features of the LSTM's state.", 1))
+    hidden: int = field(default=256, metadata=about("Features of the LSTM's state.", 1))
     layers: int = field(default=1, metadata=about("Layers of the LSTM.", 1))
     embedding: int = field(default=64, metadata=about("Features of a character.", 1))
-    batch: int = field(default=32, metadata=about("Streams of text read side by side.", 1))
-    length: int = field(default=64, metadata=about("Characters between two updates: how far gradients flow back.", 1))
-    lr: float = field(default=5e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    batch: int = field(default=16, metadata=about("Streams of text read side by side.", 1))
+    length: int = field(default=32, metadata=about("Characters between two updates: how far gradients flow back.", 1))
+    lr: float = field(default=6e-3, metadata=about("Highest learning rate of Adam.", 0.0))
     clip: float = field(default=1.0, metadata=about("Largest norm of the gradient; larger ones are scaled down.", 0.0))
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class CharLM(nn.Module):
         layers: how many LSTM layers.
     """
 
-    def __init__(self, vocabulary: Vocabulary, embedding: int = 64, hidden: int = 192, layers: int = 1) -> None:
+    def __init__(self, vocabulary: Vocabulary, embedding: int = 64, hidden: int = 256, layers: int = 1) -> None:
         super().__init__()
         self.vocabulary = vocabulary
         self.sizes = {"embedding": embedding, "hidden": hidden, "layers": layers}
@@ -120,7 +120,7 @@ def sample(
     model: CharLM,
     length: int,
     temperature: float = 0.8,
-    prime: str = "\n",
+    prime: str | None = None,
     generator: mg.random.Generator | None = None,
 ) -> Iterator[str]:
     """Characters that the model writes, one by one.
@@ -129,13 +129,15 @@ def sample(
         model: the model.
         length: how many.
         temperature: 1 follows the model's probabilities, less prefers likely characters, 0 always takes the likeliest.
-        prime: the text to continue; it is not repeated.
+        prime: the text to continue; it is not repeated. By default a new paragraph begins.
         generator: the source of random numbers, the default one if None.
 
     Raises ValueError for a negative temperature, or a prime that is empty or has characters that the model lacks.
     """
     if not temperature >= 0:
         raise ValueError(f"a temperature is at least 0, not {temperature}")
+    if prime is None:
+        prime = "\n\n" if "\n" in model.vocabulary else model.vocabulary.characters[0]
     if not prime:
         raise ValueError("the prime must have at least one character, to be continued")
     logits, state = model(model.vocabulary.encode(prime)[:, None])
@@ -166,8 +168,9 @@ def unrolled(model: CharLM, steps: int) -> mg.Tensor:
 def save(model: CharLM, path: Path) -> None:
     """Write the weights with all that is needed to use them: sizes and vocabulary, as JSON in the metadata."""
     tensors = {name: np.ascontiguousarray(t.detach().numpy()) for name, t in model.state_dict().items()}
-    about = {"sizes": model.sizes, "vocabulary": model.vocabulary.to_dict()}
-    _safetensors().numpy.save_file(tensors, path, {"format": FORMAT, "model": json.dumps(about)})
+    about = {"format": FORMAT, "sizes": model.sizes, "vocabulary": model.vocabulary.to_dict()}
+    # One entry: safetensors writes several in any order, and the same model should be the same file.
+    _safetensors().numpy.save_file(tensors, path, {"minigrad": json.dumps(about)})
 
 
 def load(path: Path) -> CharLM:
@@ -181,13 +184,12 @@ def load(path: Path) -> CharLM:
     library = _safetensors()
     try:
         with library.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get("minigrad", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except library.SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a character model of minigrad: its format is {metadata.get('format')!r}")
-    about = json.loads(metadata["model"])
+    if about.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a character model of minigrad: its format is {about.get('format')!r}")
     model = CharLM(Vocabulary.from_dict(about["vocabulary"]), **about["sizes"])
     model.load_state_dict(tensors)
     return model
@@ -230,12 +232,11 @@ def batches(numbers: np.ndarray, settings: Settings) -> Iterator[tuple[bool, np.
 
 
 class Run:
-    """One training run: the model, its optimizer, and the record of what happened."""
+    """One training run, on the default backend: the model, its optimizer, and the record of what happened."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.out = writable(settings.out)
-        mg.use_backend(settings.backend)
         mg.manual_seed(settings.seed)
         text = default_text() if settings.text is None else read_text(settings.text)
         vocabulary = Vocabulary(text)
@@ -251,6 +252,17 @@ class Run:
         self.gradient_norms: list[float] = []
         self.held_out: list[tuple[int, float]] = []
         self.seconds = 0.0
+
+    def learn(self) -> None:
+        """Take all steps, and look at the model now and then."""
+        steps = self.settings.steps
+        looks = {round(steps * part) for part in (0.1, 0.25, 0.5, 0.75, 1.0)}
+        with Progress(steps) as progress:
+            for step in range(1, steps + 1):
+                self.step()
+                progress.update(step, self.values())
+                if step in looks:
+                    self.look(progress)
 
     def step(self) -> None:
         """Learn from one batch."""
@@ -282,8 +294,7 @@ class Run:
         """Measure on the held-out text, and show what the model writes now."""
         step = len(self.bits)
         self.held_out.append((step, bits_per_character(self.model, self.held_out_numbers)))
-        start = "\n" if "\n" in self.model.vocabulary else self.model.vocabulary.characters[0]
-        written = "".join(sample(self.model, 240, 0.7, start, mg.random.Generator(self.settings.seed)))
+        written = "".join(sample(self.model, 240, 0.7, generator=mg.random.Generator(self.settings.seed)))
         lines = "\n".join("    " + line for line in written.strip("\n").split("\n"))
         progress.say(f"\nstep {step}: {self.held_out[-1][1]:.3f} bits per character on held-out text\n{lines}\n")
 
@@ -339,27 +350,22 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, ValueError for a text that is too short, BackendError.
     """
-    run = Run(settings)
-    m = run.metrics()
-    print(
-        f"{m['characters']:,} characters, {m['vocabulary']} different; {m['parameters']:,} parameters; "
-        f"{settings.steps} batches of {settings.batch} x {settings.length} characters on {settings.backend}"
-    )
-    looks = {round(settings.steps * part) for part in (0.1, 0.25, 0.5, 0.75, 1.0)}
-    try:
-        with Progress(settings.steps) as progress:
-            for step in range(1, settings.steps + 1):
-                run.step()
-                progress.update(step, run.values())
-                if step in looks:
-                    run.look(progress)
-    except KeyboardInterrupt:
-        if not run.bits:
-            raise
-        print(f"\ninterrupted after {len(run.bits)} of {settings.steps} steps; writing what there is")
-    for path in run.write():
-        print(path)
-    return run.metrics()
+    with mg.use_backend(settings.backend):
+        run = Run(settings)
+        m = run.metrics()
+        print(
+            f"{m['characters']:,} characters, {m['vocabulary']} different; {m['parameters']:,} parameters; "
+            f"{settings.steps} batches of {settings.batch} x {settings.length} characters on {settings.backend}"
+        )
+        try:
+            run.learn()
+        except KeyboardInterrupt:
+            if not run.bits:
+                raise
+            print(f"\ninterrupted after {len(run.bits)} of {settings.steps} steps; writing what there is")
+        for path in run.write():
+            print(path)
+        return run.metrics()
 
 
 if __name__ == "__main__":

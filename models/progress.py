@@ -21,22 +21,22 @@ class Progress:
         self._total = total
         self._every = max(1, total // lines)
         self._start = time.monotonic()
-        self._bar: Any = _rich_bar(total) if sys.stdout.isatty() else None
+        self._bar = _Bar.make(total) if sys.stdout.isatty() else None
 
     def __enter__(self) -> Progress:
         self._start = time.monotonic()
         if self._bar is not None:
-            self._bar.start()
+            self._bar.live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.live.stop()
 
     def update(self, step: int, values: str) -> None:
         """Show that `step` steps are done, with the values of the last one (`loss 1.23 | ...`)."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=step, values=values)
+            self._bar.update(step, values)
         elif step % self._every == 0 or step in (1, self._total):
             left = (time.monotonic() - self._start) / step * (self._total - step)
             self.say(f"step {step}/{self._total} | {values} | {left:.0f} s left")
@@ -44,25 +44,38 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a line, or several, above the bar."""
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+            self._bar.live.console.print(text, markup=False, highlight=False)
         else:
             print(text, flush=True)
 
 
-def _rich_bar(total: int) -> Any:
-    try:
-        from rich import progress
-    except ImportError:
-        return None
-    bar = progress.Progress(
-        progress.BarColumn(bar_width=24),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[values]}", markup=False),
-        progress.TimeRemainingColumn(compact=True),
-        progress.TextColumn("left"),
-    )
-    bar.add_task("", total=total, values="")
-    return bar
+class _Bar:
+    """The bar with the time left, and the values in a line below it."""
+
+    def __init__(self, progress: Any, text: Any, live: Any, total: int) -> None:
+        self.live = live
+        self._progress, self._text = progress, text
+        self._task = progress.add_task("", total=total)
+
+    @classmethod
+    def make(cls, total: int) -> _Bar | None:
+        """A bar; None without rich."""
+        try:
+            from rich import console, live, progress, text
+        except ImportError:
+            return None
+        columns = (
+            progress.BarColumn(bar_width=40),
+            progress.MofNCompleteColumn(),
+            progress.TimeRemainingColumn(compact=True),
+            progress.TextColumn("left"),
+        )
+        bar, values = progress.Progress(*columns), text.Text()
+        return cls(bar, values, live.Live(console.Group(bar, values), refresh_per_second=8), total)
+
+    def update(self, step: int, values: str) -> None:
+        self._progress.update(self._task, completed=step)
+        self._text.plain = values
 
 
 def plot_curve(

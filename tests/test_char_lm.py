@@ -70,6 +70,8 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(text, tmp_p
         runs[seed] = char_lm.train(again)["bits_per_character"]
     first = Settings(text=text, out=tmp_path / "again", **TINY | {"steps": 3})
     assert char_lm.train(first)["bits_per_character"] == runs[0] != runs[1]
+    files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("0", "1", "again")]
+    assert files[0] == files[2] != files[1]
 
 
 def test_sampling(trained):

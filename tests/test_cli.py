@@ -49,7 +49,7 @@ def test_help_everywhere(tmp_path):
     expected = {
         (): ["train", "sample", "graph", "info", "bench"],
         ("train",): ["char-lm"],
-        ("train", "char-lm"): ["--text", "--steps", "--seed", "--backend", "--hidden", "--out", "default: 0.005"],
+        ("train", "char-lm"): ["--text", "--steps", "--seed", "--backend", "--hidden", "--out", "default: 0.006"],
         ("sample",): ["--length", "--temperature", "--prime", "--seed"],
         ("graph",): ["--steps", "--depth", "--format", "--out"],
     }

@@ -126,3 +126,27 @@ def test_errors_in_the_function_say_where():
     ):
         swish(t([1.0, 2.0]), beta=np.ones(3))
     assert "in net" in str(error.value)
+
+
+def test_a_gradient_gets_the_type_of_its_input():
+    """A rule may compute in a wider type."""
+
+    @mg.primitive(vjp=lambda g: g * np.ones(2))
+    def same(x):
+        return x * 1
+
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    same(x).backward([1.0, 3.0])
+    assert x.grad.dtype == mg.float32
+    assert x.grad.tolist() == [1, 3]
+
+
+def test_a_rule_that_gives_another_shape_is_refused():
+    @mg.primitive(vjp=lambda g, xp: xp.broadcast_to(g, shape=(3, 2)))
+    def wrong(x):
+        return x * 1
+
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ValueError, match=r"gradient of shape \(3, 2\) for an input of shape \(2,\)") as error:
+        wrong(x).sum().backward()
+    assert "in the backward pass of <wrong float32[2]" in error.value.__notes__[0]

@@ -80,7 +80,7 @@ def sample(
     temperature: Annotated[
         float, typer.Option(min=0.0, help="1 follows the model, less is more cautious, 0 takes the likeliest.")
     ] = 0.7,
-    prime: Annotated[str, typer.Option(help="The text to continue.")] = "\n",
+    prime: Annotated[str | None, typer.Option(help="The text to continue; by default a new paragraph.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; by default, any.")] = None,
     kind: Annotated[str, typer.Option("--kind", help=f"Kind of model: {', '.join(PROGRAMS)}.")] = "char-lm",
 ) -> None:
@@ -88,7 +88,7 @@ def sample(
     from_program = program(kind)
     loaded = from_program.load(model)
     generator = mg.random.Generator(seed)
-    print(prime.lstrip("\n"), end="")
+    print(prime or "", end="")
     for character in from_program.sample(loaded, length, temperature, prime, generator):
         print(character, end="", flush=True)
     print()

@@ -126,7 +126,7 @@ class Composed:
         n = x.shape[-1]
         hot = xp.one_hot(xp.where(kept, targets, 0), n=n, dtype=x.dtype)
         wanted = hot * (1 - label_smoothing) + label_smoothing / n
-        return (xp.softmax(x, axis=-1) - wanted) * xp.where(kept, g, 0)[:, None]
+        return xp.where(kept[:, None], (xp.softmax(x, axis=-1) - wanted) * g[:, None], 0)
 
     def standardize(self, x: Array, eps: float) -> Array:
         """(x - mean) / sqrt(variance + eps) over the last axis."""

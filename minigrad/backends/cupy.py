@@ -75,7 +75,7 @@ class CupyBackend(NumpyBackend):
         else:
             cupyx.scatter_add(x, index, values)
 
-    # --- random numbers, made on the device -----------------------------------------------------------------------------
+    # --- random numbers, made on the device ---------------------------------------------------------------------------
 
     def generator(self, seed: int | None) -> Any:
         return cupy.random.Generator(cupy.random.Philox4x3210(seed))

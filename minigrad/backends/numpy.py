@@ -195,6 +195,17 @@ class NumpyBackend(Backend):
         out = self.lib.einsum(subscripts, *xs, optimize=True)
         return self.copy(out) if len(xs) == 1 else out  # of one operand it may be a view
 
+    def cross_entropy_vjp(self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
+        """As the base class writes it, in one buffer and without the table of target distributions."""
+        kept = targets != ignore_index
+        d = self.softmax(x, axis=-1)
+        if label_smoothing:
+            d -= label_smoothing / x.shape[-1]
+        d[self.lib.arange(len(targets)), self.lib.where(kept, targets, 0)] -= 1 - label_smoothing
+        d *= g[:, None]
+        d[~kept] = 0
+        return d
+
     # --- shape --------------------------------------------------------------------------------------------------------
 
     def reshape(self, x: Array, shape: Shape) -> Array:
@@ -232,9 +243,7 @@ class NumpyBackend(Backend):
     def getitem(self, x: Array, index: Any) -> Array:
         return x[index]
 
-    def partial(self, values: Array, index: Any, shape: Shape) -> Partial:
-        """The gradient of x[index], to be added into a buffer by the sweep."""
-        return Partial(values, index, shape)
+    partial = staticmethod(Partial)  # the gradient of x[index], which the sweep puts together with others
 
     def add_at(self, x: Array, index: Any, values: Array) -> None:
         """x[index] += values in place, adding up where positions repeat."""

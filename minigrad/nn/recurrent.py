@@ -51,17 +51,19 @@ class Recurrent(Module):
         now = local.now
         outer = now.scope
         try:
-            for t in reversed(range(steps)) if self.reverse else range(steps):
-                now.scope = outer.child(None, step=t)
-                result = compute(x[t], state)
-                if type(result) is not tuple or len(result) != 2:
-                    raise TypeError(
-                        f"{type(self.cell).__name__} must return a pair (output, state), not a {type(result).__name__}"
-                    )
-                outputs[t], state = result
+            with gc_paused():
+                for t in reversed(range(steps)) if self.reverse else range(steps):
+                    now.scope = outer.child(None, step=t)
+                    outputs[t], state = self._pair(compute(x[t], state))
         finally:
             now.scope = outer
         return stack(outputs, axis=1 if self.batch_first else 0), state
+
+    def _pair(self, result: Any) -> tuple[Tensor, Any]:
+        if type(result) is not tuple or len(result) != 2:
+            name = type(self.cell).__name__
+            raise TypeError(f"{name} must return a pair (output, state), not a {type(result).__name__}")
+        return result
 
     def _prepared(self, x: Tensor) -> tuple[Callable[[Tensor, Any], Any], Tensor]:
         """What to call in each step, and the inputs of all steps.

@@ -91,8 +91,8 @@ class Primitive:
 class _Savers(dict[int, Callable[[Any, Sequence[Any]], tuple[Any, ...]]]):
     """For each set of tracked inputs a function (out, inputs) -> what is kept for backward.
 
-    What is kept has the layout (out, *inputs), with None for what no rule of a tracked input reads. A key has one bit an
-    input, the first input's lowest, and a 1 above them all. Like the rules' adapters the functions are compiled once.
+    What is kept has the layout (out, *inputs), with None for what no rule of a tracked input reads. A key has one bit
+    an input, the first input's lowest, and a 1 above them all. Like the rules' adapters they are compiled once.
     """
 
     def __init__(self, primitive: Primitive) -> None:
