@@ -26,6 +26,7 @@ import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import Streams, Vocabulary, read_text
 from minigrad.tools import draw
+from minigrad.tools.system import blas_threads
 
 from .progress import Progress, plot_curve, smoothed
 
@@ -52,6 +53,7 @@ class Settings:
     steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
     seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
     backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba or cupy."))
+    threads: int = field(default=1, metadata=about("Threads of the BLAS library; small products gain little.", 1))
     hidden: int = field(default=256, metadata=about("Features of the LSTM's state.", 1))
     layers: int = field(default=1, metadata=about("Layers of the LSTM.", 1))
     embedding: int = field(default=64, metadata=about("Features of a character.", 1))
@@ -350,7 +352,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, ValueError for a text that is too short, BackendError.
     """
-    with mg.use_backend(settings.backend):
+    with mg.use_backend(settings.backend), blas_threads(settings.threads):
         run = Run(settings)
         m = run.metrics()
         print(
