@@ -1,5 +1,6 @@
 """Modules: layers, recurrent cells and their unrolling, by PyTorch's names and weight layouts."""
 
+from .. import functional
 from ..tensor import Parameter
 from . import init, utils
 from .cells import Cell, GRUCell, LSTMCell, RNNCell
@@ -41,6 +42,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "functional",
     "init",
     "utils",
 ]

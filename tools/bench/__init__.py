@@ -1,6 +1,6 @@
 """The benchmark: minigrad beside PyTorch (where it is installed), hand-written NumPy, and the bare matrix products.
 
-    minigrad bench [--threads N] [--quick] [--json FILE] [--only NAME]
+    minigrad bench [--threads N] [--quick] [--json FILE] [--markdown FILE] [--only NAME]
 
 All contenders of a row are run in turn in one process with the same number of threads, after a warm-up; the figures are
 medians, and what counts are the ratios between contenders of one row.
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="threads of every library (default: 1)")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller sizes")
     parser.add_argument("--json", metavar="FILE", help="write machine, versions and all figures to FILE")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table to FILE")
     parser.add_argument("--only", metavar="NAME", help="one group alone: overhead, lstm, length, import")
     options = parser.parse_args(argv)
     if options.threads < 1:

@@ -95,6 +95,13 @@ def machine() -> dict[str, Any]:
     }
 
 
+def heading(about: dict[str, Any]) -> str:
+    """Machine, threads and versions in a sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
+    where = f"{about['processor']}, {about['cores']} cores, {about['threads']} thread(s)"
+    return f"Measured on {where}, with Python {about['python']}, {versions}."
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from . import imports, length, lstm, overhead
-from .harness import Row, machine, table, write_json
+from .harness import Row, heading, machine, table, write_json
 
 GROUPS = {"overhead": overhead.rows, "lstm": lstm.rows, "length": length.rows, "import": imports.rows}
 
@@ -17,20 +18,23 @@ def run() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json")
+    parser.add_argument("--markdown")
     parser.add_argument("--only")
     options = parser.parse_args()
     if options.only is not None and options.only not in GROUPS:
         print(f"minigrad bench: no group {options.only!r}; there are {', '.join(GROUPS)}", file=sys.stderr)
         return 2
     about = machine()
-    print(f"{about['processor']}, {about['cores']} cores, {options.threads} thread(s), Python {about['python']}")
-    print(", ".join(f"{name} {version}" for name, version in about["versions"].items() if version), flush=True)
+    print(heading(about), flush=True)
     rows: list[Row] = []
     for name, measure in GROUPS.items():
         if options.only in (None, name):
             rows += measure(options.quick, options.threads)
     print()
     print(table(rows))
+    if options.markdown:
+        Path(options.markdown).write_text(f"{heading(about)}\n\n{table(rows)}\n", encoding="utf-8")
+        print(f"\nwritten to {options.markdown}")
     if options.json:
         write_json(options.json, rows, about)
         print(f"\nwritten to {options.json}")
