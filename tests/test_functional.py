@@ -1,6 +1,6 @@
 """The functions of neural networks: what they compute, checked by hand and by finite differences.
 
-Their values and gradients against PyTorch are in `test_parity_ops.py`.
+Their values and gradients against PyTorch are in `test_parity_functional.py` and `test_parity_losses.py`.
 """
 
 import math

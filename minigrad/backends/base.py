@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import repeat
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 Array = Any
@@ -75,7 +77,11 @@ class Partial:
 
 
 def _tiles(parts: list[tuple[Any, Array]], shape: Shape) -> bool:
-    """Whether the parts are slices along one axis that cover it exactly, as `split` and `unstack` leave them."""
+    """Whether the parts are slices along one axis that cover it exactly, as `split` and `unstack` leave them.
+
+    A wrong no costs time only. So whole axes are recognised by the very object that those functions use, ALL, which
+    spares looking at what else an index may hold.
+    """
     first = parts[0][0]
     axis = len(first) - 1 if type(first) is tuple else 0
     if not 0 <= axis < len(shape):
@@ -83,7 +89,7 @@ def _tiles(parts: list[tuple[Any, Array]], shape: Shape) -> bool:
     spans = []
     for index, _ in parts:
         if type(index) is tuple:
-            if len(index) != axis + 1 or not all(type(part) is slice and part == _ALL for part in index[:-1]):
+            if len(index) != axis + 1 or not all(map(is_, index[:-1], repeat(ALL))):
                 return False
             index = index[-1]
         elif axis:
@@ -91,19 +97,20 @@ def _tiles(parts: list[tuple[Any, Array]], shape: Shape) -> bool:
         if type(index) is int:
             start = index if index >= 0 else index + shape[axis]
             spans.append((start, start + 1))
-        elif type(index) is slice and index.step in (None, 1):
+        elif type(index) is slice and index.step is None:
             spans.append(index.indices(shape[axis])[:2])
         else:
             return False
+    spans.sort()
     end = 0
-    for start, stop in sorted(spans):
+    for start, stop in spans:
         if start != end:
             return False
         end = stop if stop > start else end
     return end == shape[axis]
 
 
-_ALL = slice(None)
+ALL = slice(None)
 
 
 class Composed:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
+from ..backends.base import ALL
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
@@ -147,7 +148,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
 def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
     """The slices along an axis, without it."""
     x = as_tensor(x)
-    lead = (slice(None),) * normal_axis(axis, x.ndim, "unstack")
+    lead = (ALL,) * normal_axis(axis, x.ndim, "unstack")
     return tuple([apply(_GETITEM, (x,), {"index": (*lead, i)}) for i in range(x.shape[len(lead)])])
 
 
@@ -175,7 +176,7 @@ def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ..
 def _pieces(sizes: tuple[int, ...], axis: int) -> list[dict[str, Any]]:
     """The parameters of the pieces of a split. Kept: an unrolled cell splits its gates alike in every step."""
     ends = list(accumulate(sizes, initial=0))
-    lead = (slice(None),) * axis
+    lead = (ALL,) * axis
     return [{"index": (*lead, slice(start, end))} for start, end in pairwise(ends)]
 
 
@@ -243,7 +244,7 @@ def repeat(x: Any, repeats: int | Any, axis: int | None = None) -> Tensor:
     if len(counts) != x.shape[axis] or any(n < 0 for n in counts):
         raise ValueError(f"repeat: counts {counts} do not fit axis {axis} of shape {x.shape}")
     order = [i for i, n in enumerate(counts) for _ in range(n)]
-    return x[(*(slice(None),) * axis, Tensor(order, dtype="int64", backend=x.backend))]
+    return x[(*(ALL,) * axis, Tensor(order, dtype="int64", backend=x.backend))]
 
 
 def tril(x: Any, k: int = 0) -> Tensor:

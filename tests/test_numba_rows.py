@@ -1,0 +1,127 @@
+"""The Numba backend against the NumPy backend: functions of rows, whatever their shape, layout, type and numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from numba import njit
+from numba_against_numpy import CALLS, FLOATS, INF, LAYOUTS, NAN, ODD_ROWS, check, check_call, random
+
+from minigrad.backends import numba_kernels
+
+# --- all kernels ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (16, 64), (40, 333), (2, 3, 7), (0, 4)], ids=str)
+def test_shapes(name, shape, dtype):
+    if shape[0] == 0 and name == "layer_norm":
+        pytest.skip("its call takes weight and bias from the rows")
+    if shape[-1] == 1 and name == "layer_norm_vjp":
+        pytest.skip("a single value is its own mean: all that is left is rounding")
+    check_call(name, 3 * random(*shape, dtype=dtype), random(*shape, dtype=dtype, seed=1))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", CALLS)
+def test_layouts(name, layout):
+    if layout == "broadcast" and name in ("standardize", "layer_norm", "layer_norm_vjp"):
+        pytest.skip("constant rows: all that is left is rounding")
+    x, g = random(40, 30), random(40, 30, seed=1)
+    check_call(name, LAYOUTS[layout](x), g)
+    check_call(name, x, LAYOUTS[layout](g))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+@pytest.mark.parametrize("name", ["softmax", "softmax_vjp", "log_softmax", "log_softmax_vjp", "logsumexp"])
+def test_every_axis(name, axis):
+    check_call(name, random(3, 4, 5), random(3, 4, 5, seed=1), axis)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_axis_out_of_range(name):
+    check(name, random(3, 4), axis=2)
+    check(name, random(3, 4), axis=-3)
+
+
+def test_logsumexp_over_several_axes():
+    check("logsumexp", random(3, 4))
+    check("logsumexp", random(3, 4, 5), axis=(0, 2), keepdims=True)
+    check("logsumexp", random(7), axis=0)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_half_precision_falls_back(name):
+    check_call(name, random(8, 12, dtype=np.float16), random(8, 12, dtype=np.float16, seed=1))
+
+
+@pytest.mark.parametrize("name", ["softmax_vjp", "log_softmax_vjp", "layer_norm_vjp"])
+def test_types_and_shapes_that_differ_fall_back(name):
+    check_call(name, random(8, 12), random(8, 12, dtype=np.float64))
+    check_call(name, random(8, 12), random(1, 12))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("row", ODD_ROWS)
+@pytest.mark.parametrize("name", CALLS)
+def test_special_values(name, row, dtype):
+    x = np.array([ODD_ROWS[row], [1, 2, 3, 4, 5]], dtype)
+    g = random(2, 5, dtype=dtype)
+    if row != "tiny" or "norm" not in name:
+        check_call(name, x, g)
+    if name.endswith("vjp"):
+        check_call(name, random(2, 5, dtype=dtype), x)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_exponential_over_its_whole_range(dtype):
+    """At most two units in the last place from the true value: half of the four that are allowed."""
+    low, high, wide = (-104, 89, np.float64) if dtype == np.float32 else (-746, 710, np.longdouble)
+    x = np.linspace(low, high, 200_001).astype(dtype)
+    out = exponentials(x)
+    with np.errstate(over="ignore", under="ignore"):
+        true = np.exp(x.astype(wide))
+        rounded = true.astype(dtype)
+    finite = np.isfinite(rounded)
+    assert np.array_equal(out[~finite], rounded[~finite])
+    off = np.abs(out[finite].astype(wide) - true[finite]) / np.spacing(rounded[finite]).astype(wide)
+    assert off.max() < 2
+    odd = np.array([NAN, -NAN, INF, -INF, 0.0, -0.0, 1e30, -1e30], dtype)
+    np.testing.assert_array_equal(exponentials(odd), np.array([NAN, NAN, INF, 0, 1, 1, INF, 0], dtype))
+
+
+def exponentials(x):
+    exp = numba_kernels.exp
+
+    @njit(**numba_kernels.OPTIONS)
+    def loop(x, out):
+        for i in range(x.size):
+            out[i] = exp(x[i])
+
+    out = np.empty_like(x)
+    loop(x, out)
+    return out
+
+
+# --- layer norm -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_layer_norm_with_and_without_weight_and_bias(dtype):
+    x, weight, bias = random(4, 3, 24, dtype=dtype), random(24, dtype=dtype), random(24, dtype=dtype, seed=1)
+    for w in (None, weight, weight[::-1], weight.astype(np.float16)):
+        for b in (None, bias, bias.astype(np.float64)):
+            check("layer_norm", x, w, b, eps=1e-5)
+    check("layer_norm", x, weight[:1], bias, eps=1e-5)
+    check("layer_norm", x[0, 0], weight, bias, eps=1e-5)
+
+
+def test_layer_norm_of_constant_rows():
+    x = np.full((2, 8), 3.0, np.float32)
+    for eps in (1e-5, 0.0):
+        check("standardize", x, eps)
+        check("layer_norm_vjp", random(2, 8), x, eps)

@@ -1,0 +1,152 @@
+"""Looking at the tape while it is written: Tape as a table, and detect_anomaly."""
+
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from conftest import leaf
+
+import minigrad as mg
+
+# --- looking at the tape ----------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_a_wengert_list():
+    x, w = leaf(1.0, 2.0, dtype="float32"), leaf(3.0, 4.0, dtype="float32")
+    with mg.Tape() as tape:
+        with mg.scope("layer", step=2):
+            y = mg.tanh(w * x)
+        loss = (y * mg.tensor([1.0, 0.0])).sum()
+    rows = [line.split() for line in str(tape).splitlines()]
+    assert rows[0] == ["line", "scope", "operation", "inputs", "shape", "dtype", "saved", "bytes"]
+    assert set(str(tape).splitlines()[1]) == {"-"}
+    assert rows[2:] == [
+        ["%0", "leaf", "2", "float32"],
+        ["%1", "leaf", "2", "float32"],
+        ["%2", "layer", "@", "t=2", "multiply", "%0", "%1", "2", "float32"],
+        ["%3", "layer", "@", "t=2", "tanh", "%2", "2", "float32", "8"],
+        ["%4", "constant", "2", "float32"],
+        ["%5", "multiply", "%3", "%4", "2", "float32", "8"],
+        ["%6", "sum", "%5", "scalar", "float32"],
+    ]
+    loss.backward()
+    rows = [line.split() for line in str(tape).splitlines()]
+    assert rows[0][-2:] == ["grad", "norm"]
+    assert rows[-1][-1] == "1"
+    assert tape[5].grad_norm == pytest.approx(2**0.5)
+    assert tape[0].grad_norm == pytest.approx(np.linalg.norm(w.grad.numpy()))
+    assert tape[4].grad_norm is None
+    assert (len(tape), [e.number for e in tape]) == (7, list(range(7)))
+    assert tape[3].inputs == (2,)
+    assert repr(tape) == f"<Tape of 7 lines, {tape.saved_bytes} bytes saved>"
+
+
+def test_a_tape_counts_each_saved_array_once():
+    x = mg.ones(100, requires_grad=True)
+    with mg.Tape() as tape:
+        y = mg.exp(x)  # keeps y: 400 bytes
+        z = y * y  # keeps y again: nothing new
+        z.reshape(10, 10) * mg.exp(x).reshape(10, 10)  # keeps z, through a view; the new exp is kept already
+    assert [e.saved_bytes for e in tape] == [0, 400, 0, 0, 400, 0, 400]
+    assert tape.saved_bytes == 1200
+
+
+def test_a_tape_counts_constants_that_are_kept():
+    x, c = mg.ones(100, requires_grad=True), mg.ones(100)
+    with mg.Tape() as tape:
+        x * c
+        x + c
+        x * c
+    assert [e.saved_bytes for e in tape if e.node.name == "multiply"] == [400, 0]
+    assert tape.saved_bytes == 400
+
+
+def test_scalars_stand_as_dots():
+    x = leaf(1.0)
+    with mg.Tape() as tape:
+        2 * x
+    assert str(tape).splitlines()[-1].split() == ["%1", "multiply", ".", "%0", "scalar", "float64"]
+
+
+def test_tapes_nest_and_see_their_own_thread_only():
+    x = leaf(1.0)
+    with mg.Tape() as outer:
+        x * 1
+        with mg.Tape() as inner:
+            x * 2
+        thread = threading.Thread(target=lambda: x * 3)
+        thread.start()
+        thread.join()
+    x * 4
+    assert (len(outer), len(inner)) == (3, 2)
+
+
+def test_a_tape_sees_the_recorded_backward_pass():
+    x = leaf(2.0)
+    with mg.Tape() as tape:
+        y = mg.tanh(x)
+        forward = len(tape)
+        y.backward(create_graph=True)
+    names = [e.node.name for e in tape][forward:]
+    assert "multiply" in names
+    assert all(e.node.scope.backward for e in list(tape)[forward:] if e.node.primitive)
+
+
+# --- NaN --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_detect_anomaly_says_where_a_nan_came_from():
+    x = leaf(-1.0)
+    with (
+        mg.detect_anomaly(),
+        mg.scope("decoder"),
+        mg.scope("attention", step=17),
+        pytest.raises(mg.AnomalyError) as error,
+    ):
+        mg.log(x)
+    assert str(error.value) == "NaN from log in decoder.attention @ t=17"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_detect_anomaly_says_which_gradient_is_nan():
+    """sqrt at 0 has an infinite slope, and infinity times the gradient 0 is NaN: in the rule of sqrt, not elsewhere."""
+    x = leaf(0.0, 4.0)
+    with mg.detect_anomaly():
+        with mg.scope("norm"):
+            y = mg.sqrt(x)
+        loss = (y * 0).sum()
+    with pytest.raises(mg.AnomalyError) as error:
+        loss.backward()
+    assert str(error.value) == "NaN from the gradient of sqrt in norm"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_detect_anomaly_leaves_right_results_alone_and_finds_infinity_on_request():
+    x = leaf(1.0, 2.0)
+    with mg.detect_anomaly():
+        loss = (mg.stack([x[0], x[1] * 2]) * 2).sum()
+        mg.exp(x * 1000)
+        mg.argmax(x)
+    loss.backward()
+    assert x.grad.tolist() == [2, 4]
+    with mg.detect_anomaly(infinity=True), pytest.raises(mg.AnomalyError, match="infinity from exp in top level"):
+        mg.exp(x * 1000)
+    with mg.detect_anomaly():
+        y = mg.exp(leaf(1.0))
+        (slope,) = mg.differentiate(y, y, create_graph=True)
+    assert slope.item() == 1
+
+
+def test_detect_anomaly_works_in_recorded_sweeps(without_gc):
+    x = leaf(2.0)
+    with mg.detect_anomaly():
+        y = x**3
+        (slope,) = mg.differentiate(y, x, create_graph=True)
+        (curve,) = mg.differentiate(slope, x)
+    assert (slope.item(), curve.item()) == (12, 12)
+    alive = weakref.ref(y)
+    array = weakref.ref(y.array)
+    del y, slope
+    assert (alive(), array()) == (None, None)
