@@ -61,43 +61,44 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         BackendError: the inputs live on different backends.
         TypeError, ValueError, IndexError: what the arrays do not allow, with their shapes, dtypes and the scope.
     """
-    backend = dtype = None
+    # What nearly all operations read, one tensor or two, is looked at here; the general case takes a loop.
+    arrays: Sequence[Any]
+    nodes: Sequence[Node | None]
     versions = None
-    tracked, bit = 0, 1  # one bit an input, set where a gradient is wanted
-    arrays = []
-    nodes = []
-    for x in inputs:
-        if isinstance(x, Recorded):
-            arrays.append(x.array)
-            node = x.node
-            nodes.append(node)
-            if node is not None:
-                tracked |= bit
-                dtype = node.dtype
-            elif x.version is not None:
-                versions = [] if versions is None else versions
-                versions.append((bit, x.version))
-            if backend is not x.backend:
-                if backend is not None:
-                    raise _mixed(primitive, inputs)
-                backend = x.backend
-        elif x is None or type(x) in SCALARS:
-            arrays.append(x)
-            nodes.append(None)
+    n = len(inputs)
+    if n == 1 and isinstance(x := inputs[0], Recorded):
+        backend, arrays, nodes = x.backend, (x.array,), (x.node,)
+        dtype, key = (None, 0b10) if x.node is None else (x.node.dtype, 0b11)
+    elif n == 2 and isinstance(x := inputs[0], Recorded) and isinstance(y := inputs[1], Recorded):
+        backend, left, right = x.backend, x.node, y.node
+        arrays, nodes = (x.array, y.array), (left, right)
+        if backend is not y.backend:
+            raise _mixed(primitive, inputs)
+        if left is not None:
+            dtype, key = left.dtype, 0b111
+            if right is None:
+                key, versions = 0b101, _versions(inputs, nodes)
+        elif right is not None:
+            dtype, key, versions = right.dtype, 0b110, _versions(inputs, nodes)
         else:
+            dtype, key = None, 0b100
+    else:
+        found = _gather(primitive, inputs)
+        if found is None:
             return apply(primitive, as_operands(primitive, inputs), params)
-        bit += bit
-    if backend is None:
-        return apply(primitive, as_operands(primitive, inputs, all_tensors=True), params)
-    if not tracked:
-        promote(primitive, arrays)
+        backend, arrays, nodes, versions, dtype, key = found
+    if dtype is None:
+        arrays = promote(primitive, arrays)
     compute = backend.calls[primitive]
     try:
         out = compute(*arrays, **params) if params else compute(*arrays)
         out_dtype = out.dtype
-        if tracked and out_dtype is not dtype and promote(primitive, arrays):
-            out = compute(*arrays, **params)
-            out_dtype = out.dtype
+        if dtype is not None and out_dtype is not dtype:
+            promoted = promote(primitive, arrays)
+            if promoted is not arrays:
+                arrays = promoted
+                out = compute(*arrays, **params)
+                out_dtype = out.dtype
     except Exception as error:
         raise _explained(error, primitive, inputs, params) from error
     if type(out) is not backend.array_type:
@@ -109,13 +110,13 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     t.backend = backend
     t.version = inputs[0].version if primitive.view else None
     now = local.now
-    if not (tracked and primitive.differentiable and now.recording):
+    if dtype is None or not (primitive.differentiable and now.recording):
         t.node = None
         return t
     t.node = node = _new(Node)
     node.primitive = primitive
     node.inputs = nodes
-    node.saved = primitive.savers[tracked + bit](out, arrays)
+    node.saved = primitive.savers[key](out, arrays)
     node.params = params
     node.backend = backend
     node.index = new_index()
@@ -130,29 +131,73 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     return t
 
 
-def promote(primitive: Primitive, arrays: list[Any]) -> bool:
-    """Convert integers and truth values in the list to floats where they meet floats or the function needs them.
+def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | None:
+    """What `apply` needs to know of its inputs; None if some of them have to be made operands first.
 
-    Returns whether anything was converted. NumPy promotes within a kind by itself, and Python scalars take the type of
-    the arrays; only where an integer array meets floats does NumPy's answer (float64) differ from ours.
+    Returns (backend, arrays, nodes, versions, dtype of a tracked input or None, key). The key has one bit an input, the
+    first input's lowest, set where a gradient is wanted, and a 1 above them all.
+    """
+    backend = dtype = None
+    key, bit = 0, 1
+    arrays: list[Any] = []
+    nodes: list[Node | None] = []
+    for x in inputs:
+        if isinstance(x, Recorded):
+            arrays.append(x.array)
+            node = x.node
+            nodes.append(node)
+            if node is not None:
+                key += bit
+                dtype = node.dtype
+            if backend is not x.backend:
+                if backend is not None:
+                    raise _mixed(primitive, inputs)
+                backend = x.backend
+        elif x is None or type(x) in SCALARS:
+            arrays.append(x)
+            nodes.append(None)
+        else:
+            return None
+        bit += bit
+    if backend is None:
+        return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
+    return backend, arrays, tuple(nodes), _versions(inputs, nodes), dtype, key + bit
+
+
+def _versions(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple[int, Version]] | None:
+    """(bit, Version) of the inputs without nodes whose memory can be changed in place; None if there are none."""
+    found = None
+    for i, node in enumerate(nodes):
+        if node is None and isinstance(x := inputs[i], Recorded) and x.version is not None:
+            found = found or []
+            found.append((1 << i, x.version))
+    return found
+
+
+def promote(primitive: Primitive, arrays: Sequence[Any]) -> Sequence[Any]:
+    """The arrays with integers and truth values made floats, where they meet floats or the function needs them.
+
+    The very same sequence if there is nothing to convert. NumPy promotes within a kind by itself, and Python scalars
+    take the type of the arrays; only where an integer array meets floats is NumPy's answer (float64) not ours.
     """
     if not (primitive.broadcasts or primitive.floats):
-        return False
+        return arrays
     first = primitive.first_value
     found = [(i, a.dtype) for i, a in enumerate(arrays) if i >= first and hasattr(a, "dtype")]
     kinds = {d.kind for _, d in found}
     if kinds <= {"f"}:
-        return False
+        return arrays
     if "f" in kinds:
         target = dtypes.result_type([d for _, d in found])
     elif primitive.floats or any(type(a) is float for a in arrays[first:]):
         target = dtypes.DEFAULT_FLOAT
     else:
-        return False
+        return arrays
+    converted = list(arrays)
     for i, d in found:
         if d.kind != "f":
-            arrays[i] = arrays[i].astype(target)
-    return True
+            converted[i] = arrays[i].astype(target)
+    return converted
 
 
 def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool = False) -> list[Any]:
