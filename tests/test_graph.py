@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 
 import pytest
 
@@ -128,14 +127,12 @@ def test_what_cannot_be_drawn(make, error, message):
         build(make())
 
 
-def test_building_and_folding_take_linear_time_and_no_recursion():
+def test_building_and_folding_need_no_recursion():
     x = mg.tensor(1.0, requires_grad=True)
     for t in range(20_000):
         with mg.scope(step=t):
             x = x * 1.0 + 0.0
-    start = time.perf_counter()
     graph = view(build(x), depth=3, steps=3)
-    assert time.perf_counter() - start < 20
     assert labels(graph, "ellipsis") == ["19997 steps"]
 
 
