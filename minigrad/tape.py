@@ -50,6 +50,17 @@ class _Freed:
 FREED: Any = _Freed()
 
 
+class Handle:
+    """What registering a hook returns: the way to take it away again."""
+
+    def __init__(self, remove: Callable[[], object]) -> None:
+        self._remove = remove
+
+    def remove(self) -> None:
+        """Take the hook away. Doing so twice is harmless."""
+        self._remove()
+
+
 class Node:
     """One recorded operation.
 
@@ -112,11 +123,15 @@ class Node:
         """The name of the operation."""
         return self.primitive.name
 
-    def add_hook(self, hook: Callable[[Node, Any], Any]) -> None:
+    def add_hook(self, hook: Callable[[Node, Any], Any]) -> Handle:
         """Call `hook(node, gradient)` when backward has completed this node's gradient; a result replaces it."""
         if self.hooks is None:
             self.hooks = []
         self.hooks.append(hook)
+        return Handle(lambda: self._remove_hook(hook))
+
+    def _remove_hook(self, hook: Callable[[Node, Any], Any]) -> None:
+        self.hooks = [h for h in self.hooks or () if h is not hook] or None
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.dtype}{list(self.shape)} in {self.scope}>"

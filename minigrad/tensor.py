@@ -14,7 +14,7 @@ from .operators import Operators
 from .primitives import Primitive, elementwise, indexing, shaping
 from .record import Recorded, apply, describe, raw_index, to_array, wrap
 from .scope import local
-from .tape import GraphError, Leaf, Node, Version
+from .tape import GraphError, Handle, Leaf, Node, Version
 
 
 class Tensor(Operators):
@@ -197,8 +197,11 @@ class Tensor(Operators):
             self.node.add_hook(retain)
         return self
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> None:
-        """Call `hook(gradient)` when backward has this tensor's gradient; a returned tensor replaces it."""
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call `hook(gradient)` when backward has this tensor's gradient; a returned tensor replaces it.
+
+        Returns a handle, whose `remove()` takes the hook away again.
+        """
         if self.node is None:
             raise GraphError("this tensor does not require gradients")
 
@@ -206,7 +209,7 @@ class Tensor(Operators):
             result = hook(as_tensor(g, node.backend))
             return result if result is None or isinstance(g, Recorded) else result.array
 
-        self.node.add_hook(on_array)
+        return self.node.add_hook(on_array)
 
     def detach(self) -> Tensor:
         """The same values, in the same memory, as a tensor without history."""

@@ -15,7 +15,11 @@ BACKENDS = ["numpy"] + (["numba"] if importlib.util.find_spec("numba") else [])
 # Assertions in these modules, too, show the values that they compared.
 pytest.register_assert_rewrite("numba_against_numpy", "parity")
 
-# Two thread pools on the few cores of a test machine slow small work down a hundredfold; PyTorch's is not needed.
+# Thread pools that meet on the few cores of a test machine slow small work down a hundredfold; none is needed.
+with contextlib.suppress(ImportError):
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(1, user_api="blas")
 with contextlib.suppress(ImportError):
     import torch
 

@@ -134,6 +134,17 @@ def test_a_hook_sees_the_complete_gradient_and_may_replace_it():
     assert x.grad.tolist() == [210, 390]
 
 
+def test_a_hook_can_be_taken_away():
+    x, seen = leaf(1.0, 2.0), []
+    handle = x.register_hook(lambda g: seen.append("first"))
+    x.register_hook(lambda g: seen.append("second"))
+    handle.remove()
+    handle.remove()
+    (x * 2).sum().backward()
+    assert seen == ["second"]
+    assert x.grad.tolist() == [2, 2]
+
+
 def test_hooks_work_in_recorded_sweeps():
     x = leaf(2.0)
     y = x * x

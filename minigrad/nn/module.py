@@ -15,21 +15,10 @@ from .. import dtypes
 from ..backends import REGISTRY, Backend, BackendError
 from ..record import to_array
 from ..scope import local
-from ..tape import Leaf, no_grad
+from ..tape import Handle, Leaf, no_grad
 from ..tensor import Parameter, Tensor
 
 _new_serial = itertools.count().__next__
-
-
-class Handle:
-    """What registering a hook returns."""
-
-    def __init__(self, hooks: dict[int, Callable[..., Any]], key: int) -> None:
-        self._hooks, self._key = hooks, key
-
-    def remove(self) -> None:
-        """Take the hook away again. Doing so twice is harmless."""
-        self._hooks.pop(self._key, None)
 
 
 class LoadResult(NamedTuple):
@@ -324,7 +313,7 @@ def _registered(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) 
         raise TypeError(f"a hook is a function, not a {type(hook).__name__}")
     key = _new_serial()
     hooks[key] = hook
-    return Handle(hooks, key)
+    return Handle(lambda: hooks.pop(key, None))
 
 
 def _label(p: Tensor, name: str) -> None:

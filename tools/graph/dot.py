@@ -60,10 +60,12 @@ def to_dot(graph: Graph, title: str = "", legend: bool = True) -> str:
     """
     sizes = {node.id: size_of(node) for node in graph.nodes}
     layout = place(graph, sizes, _title_widths(graph))
-    routes = "true" if len(graph.nodes) <= ROUTABLE else "line"
+    # With Graphviz's own margin between nodes and edges (esep), version 2.43, which many systems still have, looks for
+    # routes without end.
+    routes = 'splines=true, sep="+5", esep="+4"' if len(graph.nodes) <= ROUTABLE else "splines=line"
     lines = [
         "digraph minigrad {",
-        f'  graph [layout=nop, splines={routes}, outputorder=nodesfirst, pad=0.2, bgcolor=white, tooltip=" ",',
+        f'  graph [layout=nop, {routes}, outputorder=nodesfirst, pad=0.2, bgcolor=white, tooltip=" ",',
         f'    fontname="{FONT}", fontsize={TEXT}, fontcolor="{INK}"];',
         f'  node [fontname="{FONT}", fontsize={TEXT}, fontcolor="{INK}", margin=0, fixedsize=true];',
         f'  edge [fontname="{FONT}", fontsize={SMALL}, fontcolor="{FAINT}", color="{FAINT}", arrowsize=0.6];',

@@ -16,6 +16,8 @@ import sys
 
 FORMATS = ("svg", "png", "pdf")
 
+TIME_LIMIT = 120  # seconds; some old versions of dot never finish with some graphs
+
 # One error of Graphviz, with the lines that continue it. Its warnings and other libraries' are left out.
 ERROR = re.compile(r"^Error: (.*(?:\n(?!Error:|Warning:|Traceback|\S+ warning:).+)*)", re.MULTILINE)
 
@@ -50,14 +52,17 @@ def render(source: str, format: str = "svg") -> bytes:
 
 
 def _draw_with_dot(source: str, format: str) -> tuple[int, bytes, str]:
-    """Run the `dot` on PATH; return its exit status, its output and its messages."""
-    _require("graphviz")
-    import graphviz
+    """Run the `dot` on PATH; return its exit status, its output and its messages.
 
+    No engine is named (the graphviz package always names one): that would overrule the source's own `layout`, and dot
+    would look for minutes for positions that the source states.
+    """
+    command = ["dot", f"-T{format}"]
     try:
-        return 0, graphviz.pipe("dot", format, source.encode(), quiet=True), ""
-    except graphviz.CalledProcessError as error:
-        return error.returncode, error.stdout or b"", (error.stderr or b"").decode(errors="replace")
+        dot = subprocess.run(command, input=source.encode(), capture_output=True, check=False, timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"the dot program on PATH made no picture within {TIME_LIMIT} s") from None
+    return dot.returncode, dot.stdout, dot.stderr.decode(errors="replace")
 
 
 def _draw_with_pygraphviz(source: str, format: str) -> tuple[int, bytes, str]:
