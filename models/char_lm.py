@@ -53,7 +53,7 @@ class Settings:
     steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
     seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
     backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba or cupy."))
-    threads: int = field(default=1, metadata=about("Threads of the BLAS library; small products gain little.", 1))
+    threads: int = field(default=1, metadata=about("Threads of the BLAS library; more may help on an idle machine.", 1))
     hidden: int = field(default=256, metadata=about("Features of the LSTM's state.", 1))
     layers: int = field(default=1, metadata=about("Layers of the LSTM.", 1))
     embedding: int = field(default=64, metadata=about("Features of a character.", 1))

@@ -8,13 +8,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.scope import local
 
-
-@pytest.fixture(autouse=True)
-def unnumbered():
-    """Forget the calls of tests before this one that did not go backward."""
-    local.now.restart_counts()
+pytestmark = pytest.mark.usefixtures("unnumbered")
 
 
 class Inner(nn.Module):

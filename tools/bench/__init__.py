@@ -18,8 +18,8 @@ from collections.abc import Sequence
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark with the given arguments; the exit code is 0 if everything ran."""
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options, of the command and of the measuring process alike. Ends the process on wrong usage."""
     parser = argparse.ArgumentParser(prog="minigrad bench", description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="threads of every library (default: 1)")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller sizes")
@@ -29,6 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.threads < 1:
         parser.error(f"--threads must be at least 1, not {options.threads}")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark with the given arguments; the exit code is 0 if everything ran."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = parse(arguments)
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(options.threads))
-    command = [sys.executable, "-m", "minigrad.tools.bench.run", *(sys.argv[2:] if argv is None else argv)]
+    command = [sys.executable, "-m", "minigrad.tools.bench.run", *arguments]
     return subprocess.run(command, env=environment, check=False).returncode

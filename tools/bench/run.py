@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from . import imports, length, lstm, overhead
+from . import imports, length, lstm, overhead, parse
 from .harness import Row, heading, machine, table, write_json
 
 GROUPS = {"overhead": overhead.rows, "lstm": lstm.rows, "length": length.rows, "import": imports.rows}
@@ -14,13 +13,7 @@ GROUPS = {"overhead": overhead.rows, "lstm": lstm.rows, "length": length.rows, "
 
 def run() -> int:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json")
-    parser.add_argument("--markdown")
-    parser.add_argument("--only")
-    options = parser.parse_args()
+    options = parse()
     if options.only is not None and options.only not in GROUPS:
         print(f"minigrad bench: no group {options.only!r}; there are {', '.join(GROUPS)}", file=sys.stderr)
         return 2
