@@ -5,14 +5,15 @@ ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test lint format bench wheel venv clean
+.PHONY: help demo test lint format bench gpu-check wheel venv clean
 
 help:
 	@echo "make demo     train the character model for about a minute; results in out/char-lm"
 	@echo "make test     run the tests"
 	@echo "make lint     check style (ruff) and types (mypy)"
 	@echo "make format   rewrite the code in the project's style"
-	@echo "make bench    measure speed, beside PyTorch where it is installed"
+	@echo "make bench    measure speed, beside other frameworks where they are installed"
+	@echo "make gpu-check test and measure on a GPU, with what PYTHON has installed (CuPy, Numba, pytest)"
 	@echo "make wheel    build a wheel in dist/"
 	@echo "make venv     make .venv and install minigrad in it; the others do so by themselves"
 	@echo "make clean    remove what builds and tests leave; keeps .venv and out/"
@@ -40,6 +41,18 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/minigrad bench $(ARGS)
+
+# For images with CUDA, CuPy, Numba and pytest, in which nothing can be installed: PYTHON runs this folder as it is. It
+# finds minigrad through links with the names that an installation has; -P keeps it from finding the folder itself.
+RUN := PYTHONPATH=$(CURDIR)/build/run $(PYTHON) -P
+gpu-check:
+	@rm -rf build/run
+	@mkdir -p build/run/minigrad
+	@ln -s $(addprefix $(CURDIR)/,$(filter-out %/__pycache__,$(wildcard minigrad/*)) models tools) build/run/minigrad
+	@$(RUN) -c "import sys; from minigrad.backends import missing_backends; reason = missing_backends().get('cupy'); \
+		sys.exit(reason and 'make gpu-check needs a GPU: ' + ' '.join(reason.split()))"
+	$(RUN) -m pytest -m gpu $(ARGS)
+	$(RUN) -m minigrad.tools.bench.gpu_check --out docs/benchmarks
 
 # setuptools copies whatever an older build left in build/lib into the wheel.
 wheel: $(INSTALLED)

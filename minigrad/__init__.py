@@ -2,7 +2,7 @@
 
 from . import dtypes, functional, nn, optim, random
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
-from .backends import BackendError, default_backend, get_backend, use_backend
+from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .custom import primitive
 from .dtypes import bool, float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 from .observe import AnomalyError, Tape, detect_anomaly
@@ -139,5 +139,12 @@ from .random import manual_seed
 from .scope import current_scope, scope
 from .tape import GraphError, enable_grad, gc_paused, is_grad_enabled, no_grad
 from .tensor import Parameter, Tensor
+from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "bfloat16":  # which needs a package that may not be there
+        return dtypes.bfloat16
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")

@@ -107,7 +107,7 @@ def _open(args: Sequence[Any], positions: Sequence[int]) -> tuple[list[Any], lis
     inputs = []
     for i in positions:
         x = args[i] if isinstance(args[i], Tensor) else creation.tensor(args[i])
-        if x.dtype.kind != "f":
+        if not dtypes.is_float(x.dtype):
             raise TypeError(f"argument {i} is {describe(x)}: only floating-point tensors have gradients")
         x = reshape(x, x.shape) if x.node is not None else x.detach().requires_grad_()
         opened[i] = x

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .backends import Backend, BackendError
-from .backends.base import Composed
+from .backends.base import ANYWHERE, Composed
 from .primitives import PRIMITIVES, Primitive, indexing
-from .record import Recorded, apply, describe, to_array, wrap
+from .record import Recorded, allowed, apply, describe, to_array, wrap
 from .scope import local
 from .tape import GraphError, Node, sweep
 
@@ -35,6 +35,9 @@ class _Recorder(Composed):
 
     def eye_like(self, x: Any, n: int) -> Any:
         return wrap(x.backend.eye_like(x.array, n), x.backend)
+
+    def product_sum(self, x: Any, y: Any) -> Any:
+        return x.T @ y
 
     def partial(self, values: Any, index: Any, shape: tuple[int, ...]) -> Any:
         zeros = wrap(values.backend.zeros(shape, values.dtype), values.backend)
@@ -76,7 +79,8 @@ def gradients(
     local.now.recording = create_graph
     try:
         lift = _lift if create_graph else None
-        found = sweep(starts, retain_graph=retain_graph, lift=lift, targets=targets)
+        with outputs[0].backend.active() if outputs else ANYWHERE:  # the sweep may go on to other devices
+            found = sweep(starts, retain_graph=retain_graph, lift=lift, targets=targets)
     finally:
         local.now.scope, local.now.recording = scope, recording
         local.now.restart_counts()
@@ -123,7 +127,7 @@ def accumulate(old: Any, new: Any) -> Any:
         return new
     if new.node is not None or old.node is not None:
         return old + new
-    return as_tensor(old.array + new.array, old.backend)
+    return as_tensor(cast("Any", old.backend).add(old.array, new.array), old.backend)
 
 
 def retain(node: Node, g: Any) -> None:
@@ -137,8 +141,9 @@ def retain(node: Node, g: Any) -> None:
 def transfer(x: Any, target: Backend) -> Any:
     """`x` on another backend, recorded: its gradient moves back."""
     source = x.backend
-    shared = source.array_type is target.array_type
-    array = x.array if shared else target.asarray(source.to_numpy(x.array))
+    allowed(x.dtype, target)
+    shared = source.place == target.place
+    array = x.array if shared else _moved(x.array, source, target)
     if x.node is None or not local.now.recording:
         return wrap(array, target, None, x.version if shared else None)
     params = {"source": source, "target": target}
@@ -153,7 +158,12 @@ def transfer(x: Any, target: Backend) -> Any:
 def _transfer_back(g: Any, source: Backend, target: Backend) -> Any:
     if isinstance(g, Recorded):
         return transfer(g, source)
-    return g if source.array_type is target.array_type else source.asarray(target.to_numpy(g))
+    return g if source.place == target.place else _moved(g, target, source)
+
+
+def _moved(array: Any, source: Backend, target: Backend) -> Any:
+    """A copy at another place: directly between devices of one kind, else through the host."""
+    return target.asarray(array if source.array_type is target.array_type else source.to_numpy(array))
 
 
 TRANSFER = Primitive("to", (_transfer_back,), ("x",))

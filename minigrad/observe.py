@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .backends.base import Partial
+from . import dtypes
+from .backends.deferred import DEFERRED
 from .record import Recorded
 from .scope import local
 from .tape import Node
@@ -62,7 +63,7 @@ class _NoteNorm:
         entry = self.entry()
         if entry is not None:
             values = g.array if isinstance(g, Recorded) else g
-            entry.grad_norm = float((values * values).sum()) ** 0.5
+            entry.grad_norm = float(node.backend.to_numpy((values * values).sum())) ** 0.5
 
 
 class Constant(Node):
@@ -207,7 +208,8 @@ class detect_anomaly(Observer):
     def _watched(self, rule: Callable[..., Any], where: str) -> Callable[..., Any]:
         def watched(g: Any, saved: Any, params: Any, parent: Node, xp: Any) -> Any:
             d = rule(g, saved, params, parent, xp)
-            for values in [v for _, v in d.parts] if isinstance(d, Partial) else [] if d is None else [d]:
+            found = [] if d is None else d.arrays(xp) if type(d) in DEFERRED else [d]
+            for values in found:
                 self._check(values, parent.backend, where)
             return d
 
@@ -215,7 +217,7 @@ class detect_anomaly(Observer):
 
     def _check(self, values: Any, backend: Any, where: str) -> None:
         array = values.array if isinstance(values, Recorded) else values
-        if array.dtype.kind != "f":
+        if not dtypes.is_float(array.dtype):
             return
         host = np.asarray(backend.to_numpy(array))
         if np.isnan(host).any():

@@ -81,11 +81,7 @@ def normal(
         raise ValueError(f"normal: the standard deviation cannot be negative: {std}")
     g = _source(generator)
     x = g.backend.normal(g.source, _sizes(shape), _float(dtype))
-    if std != 1:
-        x *= std
-    if mean != 0:
-        x += mean
-    return _made(x, g.backend, requires_grad)
+    return _made(_stretched(x, g.backend, std, mean), g.backend, requires_grad)
 
 
 def uniform(
@@ -101,11 +97,7 @@ def uniform(
         raise ValueError(f"uniform: there is no number from {low} to {high}")
     g = _source(generator)
     x = g.backend.uniform(g.source, _sizes(shape), _float(dtype))
-    if high - low != 1:
-        x *= high - low
-    if low != 0:
-        x += low
-    return _made(x, g.backend, requires_grad)
+    return _made(_stretched(x, g.backend, high - low, low), g.backend, requires_grad)
 
 
 def randint(low: int, high: int, shape: Shape = (), dtype: Any = None, generator: Generator | None = None) -> Tensor:
@@ -144,8 +136,18 @@ def choice(weights: Sequence[float] | Tensor, generator: Generator | None = None
     return min(int((total <= point).sum()), len(total) - 1)
 
 
+def _stretched(x: Any, backend: Backend, factor: float, shift: float) -> Any:
+    """x * factor + shift, in place."""
+    with backend.active():
+        if factor != 1:
+            x *= factor
+        if shift != 0:
+            x += shift
+    return x
+
+
 def _float(dtype: Any) -> Any:
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
-    if kind.kind != "f":
+    if not dtypes.is_float(kind):
         raise TypeError(f"these random numbers are floats, not {kind}")
     return kind

@@ -88,13 +88,13 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
             return apply(primitive, as_operands(primitive, inputs), params)
         backend, arrays, nodes, versions, dtype, key = found
     if dtype is None:
-        arrays = promote(primitive, arrays)
+        arrays = promote(primitive, arrays, backend)
     compute = backend.calls[primitive]
     try:
         out = compute(*arrays, **params) if params else compute(*arrays)
         out_dtype = out.dtype
         if dtype is not None and out_dtype is not dtype:
-            promoted = promote(primitive, arrays)
+            promoted = promote(primitive, arrays, backend)
             if promoted is not arrays:
                 arrays = promoted
                 out = compute(*arrays, **params)
@@ -174,7 +174,7 @@ def _versions(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple
     return found
 
 
-def promote(primitive: Primitive, arrays: Sequence[Any]) -> Sequence[Any]:
+def promote(primitive: Primitive, arrays: Sequence[Any], backend: Any) -> Sequence[Any]:
     """The arrays with integers and truth values made floats, where they meet floats or the function needs them.
 
     The very same sequence if there is nothing to convert. NumPy promotes within a kind by itself, and Python scalars
@@ -187,7 +187,7 @@ def promote(primitive: Primitive, arrays: Sequence[Any]) -> Sequence[Any]:
     kinds = {d.kind for _, d in found}
     if kinds <= {"f"}:
         return arrays
-    if "f" in kinds:
+    if "f" in kinds or "V" in kinds:
         target = dtypes.result_type([d for _, d in found])
     elif primitive.floats or any(type(a) is float for a in arrays[first:]):
         target = dtypes.DEFAULT_FLOAT
@@ -195,8 +195,8 @@ def promote(primitive: Primitive, arrays: Sequence[Any]) -> Sequence[Any]:
         return arrays
     converted = list(arrays)
     for i, d in found:
-        if d.kind != "f":
-            converted[i] = arrays[i].astype(target)
+        if not dtypes.is_float(d) or (d.kind == "V" and d != target):
+            converted[i] = backend.astype(arrays[i], dtype=target)
     return converted
 
 
@@ -238,38 +238,56 @@ def to_array(data: Any, dtype: Any, backend: Backend, copy: bool | None = None) 
     nested lists that are not rectangular.
     """
     if isinstance(data, Recorded):
-        if data.backend.array_type is not backend.array_type:
+        if data.backend.place != backend.place:
             raise BackendError(f"the data is on backend {data.backend.name}: move it with .to({backend.name!r})")
         data = data.array
     if isinstance(data, (list, tuple)) and any(isinstance(x, Recorded) for x in data):
         raise TypeError("a list of tensors becomes one tensor with mg.stack(list), which keeps their gradients")
-    wanted = None if dtype is None else dtypes.check(dtype)
+    wanted = None if dtype is None else allowed(dtypes.check(dtype), backend)
     try:
         array = backend.asarray(data, dtype=wanted, copy=copy)
     except ValueError as error:
         raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from error
     if wanted is None:
-        wanted = dtypes.check(array.dtype)
+        wanted = allowed(dtypes.check(array.dtype), backend)
         if not hasattr(data, "dtype") and wanted == dtypes.float64:
             wanted = dtypes.DEFAULT_FLOAT
         if wanted != array.dtype:
-            array = array.astype(wanted)
+            functions: Any = backend
+            array = functions.astype(array, dtype=wanted)
     return array
 
 
-def raw_index(index: Any) -> Any:
-    """What stands in brackets, with tensors and lists replaced by arrays.
+def allowed(dtype: Any, backend: Backend) -> Any:
+    """`dtype`, if tensors of this backend can have it. Raises TypeError if not."""
+    if dtype.kind == "V" and not backend.has_bfloat16:
+        raise TypeError(f"backend {backend.name} has no arithmetic for bfloat16: use float32 or float16, or cupy")
+    return dtype
 
-    Raises IndexError for what cannot index: floats, strings.
+
+def raw_index(index: Any, backend: Backend) -> Any:
+    """What stands in brackets behind a tensor of this backend, with tensors and lists replaced by its arrays.
+
+    Raises IndexError for what cannot index: floats, strings; BackendError for arrays of another backend.
     """
     if type(index) in (int, slice):
         return index
     if isinstance(index, tuple):
-        return tuple([raw_index(part) for part in index])
+        return tuple([raw_index(part, backend) for part in index])
     if isinstance(index, Recorded):
+        if index.backend.place != backend.place:
+            raise BackendError(
+                f"an index on backend {index.backend.name} met a tensor of backend {backend.name}: "
+                f"move it with .to({backend.name!r})"
+            )
         index = index.array
     elif isinstance(index, list):
-        index = np.asarray(index) if index else np.zeros(0, np.int64)
+        index = backend.asarray(np.asarray(index) if index else np.zeros(0, np.int64))
+    elif isinstance(index, np.ndarray) and backend.array_type is not np.ndarray:
+        raise BackendError(
+            f"a NumPy array as an index met a tensor of backend {backend.name}; "
+            f"nothing moves silently: use mg.tensor(array, backend={backend.name!r})"
+        )
     if hasattr(index, "dtype"):
         if index.dtype.kind not in "biu":
             raise IndexError(f"tensors are indexed by integers and truth values, not by {index.dtype}")

@@ -10,13 +10,12 @@ from __future__ import annotations
 import functools
 import gc
 import itertools
-import math
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from types import TracebackType
 from typing import Any
 
-from .backends.base import Partial
+from .backends.deferred import DEFERRED
 from .scope import Scope, local
 
 new_index = itertools.count().__next__
@@ -185,9 +184,13 @@ def sweep(
     pending, order = frontier.pending, frontier.order
     for node, seed in seeds:
         frontier.contribute(node, seed)
+    active = None
     while order:
         node, g, _ = pending.pop(-heappop(order))
-        if type(g) is Partial:
+        if node.backend is not active:  # rules compute with operators, on whichever device is current
+            active = node.backend
+            active.activate()
+        if type(g) in DEFERRED:
             g = g.dense(node.backend)
         if node.hooks is not None:
             g = _call_hooks(node, g)
@@ -217,7 +220,7 @@ def sweep(
                 if entry is None:
                     pending[parent.index] = [parent, d, False]
                     heappush(order, -parent.index)
-                elif entry[2] and type(d) is not Partial:
+                elif entry[2] and type(d) not in DEFERRED:
                     entry[1] += d
                 else:
                     frontier.contribute(parent, d)
@@ -249,17 +252,19 @@ class _Frontier:
         if entry is None:
             self.pending[node.index] = [node, g, False]
             heappush(self.order, -node.index)
-        elif type(g) is Partial:
+        elif type(g) in DEFERRED:
             total, owned = entry[1:]
-            if type(total) is Partial:
-                total.add(g)
-                if total.size > 2 * math.prod(total.shape):  # the parts have come to take more memory than the whole
+            if type(total) is type(g):
+                total.add(g, node.backend)
+                if total.outgrown():
                     entry[1:] = total.dense(node.backend), True
+            elif type(total) in DEFERRED:
+                entry[1:] = g.add_to(total.dense(node.backend), node.backend), True
             else:
                 entry[1:] = g.add_to(total if owned else node.backend.copy(total), node.backend), True
         elif entry[2]:
             entry[1] += g
-        elif type(entry[1]) is Partial:
+        elif type(entry[1]) in DEFERRED:
             entry[1:] = entry[1].add_to(node.backend.copy(g), node.backend), True
         else:
             entry[1:] = entry[1] + g, True
@@ -275,6 +280,10 @@ def _call_hooks(node: Node, g: Any) -> Any:
 
 def _fit(d: Any, parent: Node, primitive: Any, xp: Any) -> Any:
     """Undo broadcasting and promotion of an input in its gradient."""
+    if type(d) in DEFERRED:
+        if d.shape == parent.shape and d.dtype is parent.dtype:
+            return d
+        d = d.dense(xp)
     if d.shape != parent.shape:
         if not primitive.broadcasts:
             raise ValueError(f"a rule gave a gradient of shape {d.shape} for an input of shape {parent.shape}")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import dtypes
-from .backends import REGISTRY, Backend, default_backend, get_backend
+from .backends import Backend, default_backend, get_backend, is_backend_name
 from .gradient import accumulate, as_tensor, gradients, retain, transfer
 from .operators import Operators
 from .primitives import Primitive, elementwise, indexing, shaping
-from .record import Recorded, apply, describe, raw_index, to_array, wrap
+from .record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
 from .scope import local
 from .tape import GraphError, Handle, Leaf, Node, Version
 
@@ -182,7 +182,7 @@ class Tensor(Operators):
         if not requires_grad:
             self.node = None
         elif self.node is None:
-            if self.dtype.kind != "f":
+            if not dtypes.is_float(self.dtype):
                 raise TypeError(f"only floating-point tensors have gradients, not {self.dtype}")
             if self.version is None:  # the result of an operation: others may read this memory, and a leaf may change
                 self.array, self.version = self.backend.copy(self.array), Version()
@@ -272,24 +272,24 @@ class Tensor(Operators):
 
         The only way between host and GPU, with `numpy()` and `item()`. Returns the tensor itself if nothing changes.
         """
-        if isinstance(target, Backend) or (isinstance(target, str) and target in REGISTRY):
+        if isinstance(target, Backend) or is_backend_name(target):
             backend = get_backend(target)
             return self if backend is self.backend else transfer(self, backend)
         return self.astype(target)
 
     def astype(self, dtype: Any) -> Tensor:
         """The values converted to `dtype`; the same tensor if it has it already. Differentiable between floats."""
-        kind = dtypes.check(dtype)
+        kind = allowed(dtypes.check(dtype), self.backend)
         if kind == self.dtype:
             return self
-        if kind.kind != "f":
+        if not dtypes.is_float(kind):
             return wrap(self.backend.astype(self.array, dtype=kind), self.backend)
         return apply(elementwise.astype, (self,), {"dtype": kind})
 
     # --- indexing -----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        return apply(indexing.getitem, (self,), {"index": raw_index(index)})
+        return apply(indexing.getitem, (self,), {"index": raw_index(index, self.backend)})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(
@@ -347,7 +347,7 @@ class _At:
         self._x, self._index = x, index
 
     def __getitem__(self, index: Any) -> _At:
-        return _At(self._x, raw_index(index))
+        return _At(self._x, raw_index(index, self._x.backend))
 
     def set(self, values: Any) -> Tensor:
         """x with `values` (broadcast) in place of x[index]; of repeated positions the last one stays."""
@@ -360,7 +360,7 @@ class _At:
     def _update(self, row: Primitive, values: Any) -> Tensor:
         x, index = self._x, self._index
         if not isinstance(values, Recorded):
-            weak = (float, int) if x.dtype.kind == "f" else int if x.dtype.kind in "iu" else bool
+            weak = (float, int) if dtypes.is_float(x.dtype) else int if x.dtype.kind in "iu" else bool
             values = wrap(to_array(values, x.dtype if isinstance(values, weak) else None, x.backend), x.backend)
         shape = x[index].shape
         if values.shape != shape:

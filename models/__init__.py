@@ -4,10 +4,11 @@ Each program is a module that offers what the command line needs:
 
 - `Settings`, a dataclass whose fields say with `metadata["help"]` what they are; its fields are the options of `train`
 - `train(settings)`, which trains, writes files, and returns the metrics as plain data
-- `load(path)`, which reads a trained model
-- `sample(model, length, temperature, prime, generator)`, which yields text
+- `Run(settings)`, the training run on the default backend, with `learn()`, `metrics()` and `write()`
 - `unrolled(model, steps)`, the loss on a few time steps, to be drawn
 - `untrained()`, a model to draw before there is a trained one
+- `load(path)`, which reads a trained model, in programs that keep it
+- `sample(model, length, temperature, prime, generator)`, which yields text, in those that write some
 
 `PROGRAMS` is the table of them: name on the command line, module, what it does.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 PROGRAMS = {
     "char-lm": ("minigrad.models.char_lm", "A character language model: an LSTM that learns to continue a text."),
+    "adding": ("minigrad.models.adding", "The adding problem: numbers to remember over many steps."),
 }
 
 

@@ -15,9 +15,9 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,34 +26,24 @@ import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import Streams, Vocabulary, read_text
 from minigrad.tools import draw
-from minigrad.tools.system import blas_threads
 
 from .progress import Progress, plot_curve, smoothed
+from .settings import BaseSettings, about, writable
+from .training import conduct
 
 FORMAT = "minigrad char-lm 1"
 State = Any  # the LSTM's state: a pair of tensors (layers, B, hidden), or None for zeros
 
 
-def about(help: str, minimum: float | None = None) -> dict[str, Any]:
-    """What the command line tells about a setting, and its smallest value."""
-    return {"help": help, "minimum": minimum}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a training run does. The same settings give the same model.
-
-    Raises ValueError for a number that is too small.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Settings(BaseSettings):
+    """Everything that decides what a training run does; see the base class."""
 
     text: Path | None = field(
         default=None, metadata=about("UTF-8 text to learn; by default Python's own language documentation.")
     )
     out: Path = field(default=Path("out/char-lm"), metadata=about("Directory for the results."))
     steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
-    seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
-    backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba or cupy."))
-    threads: int = field(default=1, metadata=about("Threads of the BLAS library; more may help on an idle machine.", 1))
     hidden: int = field(default=256, metadata=about("Features of the LSTM's state.", 1))
     layers: int = field(default=1, metadata=about("Layers of the LSTM.", 1))
     embedding: int = field(default=64, metadata=about("Features of a character.", 1))
@@ -62,11 +52,7 @@ class Settings:
     lr: float = field(default=6e-3, metadata=about("Highest learning rate of Adam.", 0.0))
     clip: float = field(default=1.0, metadata=about("Largest norm of the gradient; larger ones are scaled down.", 0.0))
 
-    def __post_init__(self) -> None:
-        for name, info in self.__dataclass_fields__.items():
-            minimum, value = info.metadata["minimum"], getattr(self, name)
-            if minimum is not None and not (value >= minimum and math.isfinite(value)):
-                raise ValueError(f"--{name} must be at least {minimum:g}, not {value}")
+    QUICK: ClassVar = {"steps": 60, "hidden": 48, "embedding": 16}
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -112,7 +98,7 @@ def bits_per_character(model: CharLM, numbers: np.ndarray, length: int = 64, bat
     batch = min(batch, max(1, (len(numbers) - 1) // length))
     total, count, state = 0.0, 0, None
     for x, y in Streams(numbers, min(length, len(numbers) - 1), batch):
-        loss, state = model.loss(x, y, state)
+        loss, state = model.loss(mg.tensor(x), mg.tensor(y), state)
         total, count = total + loss.item(), count + 1
     return total / count / math.log(2)
 
@@ -142,7 +128,7 @@ def sample(
         prime = "\n\n" if "\n" in model.vocabulary else model.vocabulary.characters[0]
     if not prime:
         raise ValueError("the prime must have at least one character, to be continued")
-    logits, state = model(model.vocabulary.encode(prime)[:, None])
+    logits, state = model(mg.tensor(model.vocabulary.encode(prime)[:, None]))
     for _ in range(length):
         scores = logits[-1, 0]
         if temperature == 0:
@@ -150,7 +136,7 @@ def sample(
         else:
             number = mg.random.choice(F.softmax(scores / temperature), generator)
         yield model.vocabulary.decode(number)
-        logits, state = model(np.array([[number]]), state)
+        logits, state = model(mg.tensor([[number]]), state)
 
 
 def untrained() -> CharLM:
@@ -161,7 +147,7 @@ def untrained() -> CharLM:
 def unrolled(model: CharLM, steps: int) -> mg.Tensor:
     """The loss on `steps` characters, with its history: the graph that training differentiates, to be drawn."""
     numbers = np.arange(steps + 1)[:, None] % len(model.vocabulary)
-    return model.loss(numbers[:-1], numbers[1:])[0]
+    return model.loss(mg.tensor(numbers[:-1]), mg.tensor(numbers[1:]))[0]
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -255,6 +241,18 @@ class Run:
         self.held_out: list[tuple[int, float]] = []
         self.seconds = 0.0
 
+    def introduction(self) -> str:
+        """What is going to happen, in a line."""
+        settings, m = self.settings, self.metrics()
+        return (
+            f"{m['characters']:,} characters, {m['vocabulary']} different; {m['parameters']:,} parameters; "
+            f"{settings.steps} batches of {settings.batch} x {settings.length} characters on {settings.backend}"
+        )
+
+    def done(self) -> int:
+        """How many steps were taken."""
+        return len(self.bits)
+
     def learn(self) -> None:
         """Take all steps, and look at the model now and then."""
         steps = self.settings.steps
@@ -270,7 +268,7 @@ class Run:
         """Learn from one batch."""
         start = time.monotonic()
         anew, x, y = next(self.batches)
-        loss, state = self.model.loss(x, y, None if anew else self.state)
+        loss, state = self.model.loss(mg.tensor(x), mg.tensor(y), None if anew else self.state)
         self.optimizer.zero_grad()
         loss.backward()
         norm = optim.clip_grad_norm_(self.model.parameters(), self.settings.clip)
@@ -302,9 +300,8 @@ class Run:
 
     def metrics(self) -> dict[str, Any]:
         """What happened, as plain data."""
-        settings = asdict(self.settings)
         return {
-            "settings": {name: str(v) if isinstance(v, Path) else v for name, v in settings.items()},
+            "settings": self.settings.plain(),
             "version": mg.__version__,
             "parameters": sum(p.size for p in self.model.parameters()),
             "characters": len(self.train_numbers) + len(self.held_out_numbers),
@@ -336,15 +333,6 @@ class Run:
         return files
 
 
-def writable(directory: Path) -> Path:
-    """Make a directory and see that files can be written there: better now than after a minute of training."""
-    directory.mkdir(parents=True, exist_ok=True)
-    probe = directory / ".writable"
-    probe.write_bytes(b"")
-    probe.unlink()
-    return directory
-
-
 def train(settings: Settings) -> dict[str, Any]:
     """Train a model, show how it goes, and leave curve, graph, model and metrics in `settings.out`.
 
@@ -352,22 +340,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, ValueError for a text that is too short, BackendError.
     """
-    with mg.use_backend(settings.backend), blas_threads(settings.threads):
-        run = Run(settings)
-        m = run.metrics()
-        print(
-            f"{m['characters']:,} characters, {m['vocabulary']} different; {m['parameters']:,} parameters; "
-            f"{settings.steps} batches of {settings.batch} x {settings.length} characters on {settings.backend}"
-        )
-        try:
-            run.learn()
-        except KeyboardInterrupt:
-            if not run.bits:
-                raise
-            print(f"\ninterrupted after {len(run.bits)} of {settings.steps} steps; writing what there is")
-        for path in run.write():
-            print(path)
-        return run.metrics()
+    return conduct(settings, Run)
 
 
 if __name__ == "__main__":

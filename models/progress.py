@@ -114,7 +114,7 @@ def plot_curve(
         axes.annotate(name, (0.995, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
     axes.set(xlabel="step", ylabel=unit, xlim=(0, max(steps, default=1)), ylim=(0, None))
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="best")
     figure.savefig(path, format="png", dpi=150)
 
 

@@ -1,16 +1,39 @@
 """What tests share: the backends that run here, fixtures, and leaves of a graph."""
 
 import contextlib
+import ctypes
 import gc
 import importlib.util
+import shutil
 
 import pytest
 
 import minigrad as mg
 from minigrad.scope import local
 
-# A backend whose package is installed is tested. If it does not work then, tests fail; they are not skipped.
-BACKENDS = ["numpy"] + (["numba"] if importlib.util.find_spec("numba") else [])
+
+def has_gpu():
+    """Whether a GPU and CuPy work here."""
+    try:
+        ctypes.CDLL("libcuda.so.1")  # the driver; without it CuPy need not be imported to know
+        import cupy
+
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except Exception:
+        return False
+
+
+# A backend whose package is installed is tested. If it does not work then, tests fail; they are not skipped. Where
+# there is no GPU, the code of the CuPy backend runs over a stand-in for CuPy, if there is a compiler for its kernels.
+GPU = has_gpu()
+HOSTED = ["numpy"] + (["numba"] if importlib.util.find_spec("numba") else [])
+STAND_IN = ["cupy"] if not GPU and shutil.which("g++") and importlib.util.find_spec("ml_dtypes") else []
+if STAND_IN:
+    import strict_cupy
+
+    strict_cupy.register()
+CUPY = [*STAND_IN, pytest.param("cupy", marks=pytest.mark.gpu)] if GPU else STAND_IN
+BACKENDS = HOSTED + CUPY
 
 # Assertions in these modules, too, show the values that they compared.
 pytest.register_assert_rewrite("numba_against_numpy", "parity")
@@ -31,6 +54,20 @@ def backend(request):
     """The name of each backend in turn; new tensors go there during the test."""
     with mg.use_backend(request.param):
         yield request.param
+
+
+@pytest.fixture(params=HOSTED)
+def host_backend(request):
+    """As `backend`, for the backends whose arrays are NumPy's."""
+    with mg.use_backend(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=CUPY)
+def cupy(request):
+    """The CuPy backend, on a GPU or over the stand-in for CuPy; new tensors go there during the test."""
+    with mg.use_backend(request.param) as backend:
+        yield backend
 
 
 @pytest.fixture(params=["float32", "float64"])

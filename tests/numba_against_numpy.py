@@ -60,6 +60,7 @@ def unaligned(x):
 
 LAYOUTS = {
     "contiguous": lambda x: x,
+    "gate slice": lambda x: np.concatenate([x, x, x], axis=-1)[..., x.shape[-1] : 2 * x.shape[-1]],
     "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
     "transposed": lambda x: x.T.copy().T,
     "reversed": lambda x: x[..., ::-1],
@@ -88,6 +89,8 @@ CALLS = {
     "layer_norm": lambda b, x, g, axis: b.layer_norm(x, first_row(x), first_row(g), eps=1e-5),
     "sigmoid": lambda b, x, g, axis: b.sigmoid(x),
     "erf": lambda b, x, g, axis: b.erf(x),
+    "sigmoid_vjp": lambda b, x, g, axis: b.sigmoid_vjp(g, x),
+    "tanh_vjp": lambda b, x, g, axis: b.tanh_vjp(g, x),
     "dropout": lambda b, x, g, axis: b.dropout(x, g > 0, scale=1.25),
 }
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import BACKENDS
+from conftest import BACKENDS, HOSTED
 
 import minigrad as mg
 from minigrad import backends
@@ -57,12 +57,12 @@ def test_a_backend_that_is_missing_says_what_to_install(monkeypatch):
     assert advice in str(error.value)
     assert "a_module_that_nobody_has" in str(error.value)
     assert "absent" in backends.missing_backends()
-    assert not set(BACKENDS) & set(backends.missing_backends())
+    assert not set(HOSTED) & set(backends.missing_backends())
 
 
 # --- which one is used ------------------------------------------------------------------------------------------------
 
-two = pytest.mark.skipif(len(BACKENDS) < 2, reason="Numba is not installed")
+two = pytest.mark.skipif(len(HOSTED) < 2, reason="Numba is not installed")
 
 
 @two
@@ -170,25 +170,23 @@ def test_a_tape_shows_the_move():
     assert [e.node.name for e in tape] == ["leaf", "to", "multiply"]
 
 
-@two
-def test_the_optimizer_steps_agree():
+@pytest.mark.parametrize("name", BACKENDS[1:])
+def test_the_optimizer_steps_agree(name):
     """Each backend changes parameters in place by the same rule."""
     rng = np.random.default_rng(0)
     start, g = rng.standard_normal((2, 5, 3))
     results = []
-    for name in BACKENDS:
-        backend = mg.get_backend(name)
-        p, v = start.copy(), np.zeros_like(start)
+    for backend in (mg.get_backend("numpy"), mg.get_backend(name)):
+        slope, p, v, q, m, s = [backend.asarray(x, copy=True) for x in (g, start, 0 * g, start, 0 * g, 0 * g)]
         for i in range(3):
             backend.sgd_step(
-                p, g, v, lr=0.1, momentum=0.9, dampening=0.1, nesterov=False, weight_decay=0.01, first=i == 0
+                p, slope, v, lr=0.1, momentum=0.9, dampening=0.1, nesterov=False, weight_decay=0.01, first=i == 0
             )
-        q, m, s = start.copy(), np.zeros_like(start), np.zeros_like(start)
         for i in range(3):
             backend.adam_step(
-                q, g, m, s, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.01, decoupled=True, step=i + 1
+                q, slope, m, s, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.01, decoupled=True, step=i + 1
             )
-        results.append((p, v, q, m, s))
+        results.append([backend.to_numpy(x) for x in (p, v, q, m, s)])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-13)
     assert not np.allclose(results[0][0], start)
@@ -206,3 +204,38 @@ def test_fused_calls_agree_with_what_they_fuse(backend):
 
 
 INF = float("inf")
+
+
+# --- precision of products, devices -----------------------------------------------------------------------------------
+
+
+def test_the_precision_of_products_is_for_all_backends_loaded_or_not(monkeypatch):
+    class Fake(Backend):
+        name = "fake"
+        asked = ()
+
+        def set_tf32(self, allowed):
+            self.asked = (*self.asked, allowed)
+
+    monkeypatch.setattr(backends, "_tf32", [])
+    monkeypatch.setattr(backends, "_loaded", {"first": Fake()})
+    monkeypatch.setitem(backends.REGISTRY, "second", ("test_backends", "Fake", ""))
+    monkeypatch.setattr("test_backends.Fake", Fake, raising=False)
+    mg.set_float32_matmul_precision("high")
+    mg.set_float32_matmul_precision("highest")
+    assert backends._loaded["first"].asked == (True, False)
+    assert mg.get_backend("second").asked == (False,)
+    with pytest.raises(ValueError, match="'highest' or 'high', not 'medium'"):
+        mg.set_float32_matmul_precision("medium")
+
+
+def test_nobody_is_told_of_a_precision_that_nobody_asked_for():
+    assert backends._tf32 == []
+
+
+def test_devices_have_names():
+    for wrong in ("cupy:", "cupy:x", "cupy:-1", "numpy:0", "numba:1"):
+        with pytest.raises(ValueError, match="devices are named like 'cupy:1'"):
+            mg.get_backend(wrong)
+    assert backends.is_backend_name("cupy:1")
+    assert not backends.is_backend_name("float32")

@@ -186,7 +186,7 @@ def test_the_default_text_is_python_s_documentation():
 def test_every_program_offers_what_the_command_line_needs():
     for name in models.PROGRAMS:
         module = models.program(name)
-        for needed in ("Settings", "train", "load", "sample", "unrolled", "untrained"):
+        for needed in ("Settings", "Run", "train", "unrolled", "untrained"):
             assert hasattr(module, needed), (name, needed)
     with pytest.raises(ValueError, match="char-lm"):
         models.program("nothing")

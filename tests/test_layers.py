@@ -116,7 +116,7 @@ def test_values_and_gradients_agree_with_pytorch(ours, theirs, shape, backend):
     np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
     weights = np.random.default_rng(1).normal(size=found.shape)
     (expected * torch.tensor(weights)).sum().backward()
-    (found * weights).sum().backward()
+    (found * mg.tensor(weights)).sum().backward()
     np.testing.assert_allclose(ours_x.grad.numpy(), theirs_x.grad.numpy(), rtol=1e-10, atol=1e-12)
     for name, p in reference.named_parameters():
         np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""The Numba backend against the NumPy backend: sigmoid, erf and dropout."""
+"""The Numba backend against the NumPy backend: sigmoid, erf, gradients of sigmoid and tanh, and dropout."""
 
 from __future__ import annotations
 
@@ -20,6 +20,40 @@ def test_elementwise_on_the_whole_line(name, dtype):
 def test_sigmoid_of_a_number_and_of_integers():
     assert NUMBA.sigmoid(np.float32(0)) == 0.5
     check("sigmoid", np.arange(3))
+
+
+@pytest.mark.parametrize("name", ["sigmoid_vjp", "tanh_vjp"])
+def test_gradients_fall_back(name):
+    g, y = random(8, 12), random(8, 12, seed=1)
+    check(name, np.float32(2), y)
+    check(name, g, np.float32(2))
+    check(name, g[:1], y)
+    check(name, g, y[0])
+    check(name, g.astype(np.float64), y)
+    check(name, g.astype(int), y.astype(int))
+    check(name, g[:0], y[:0])
+
+
+SHAPES = [(), (1,), (7,), (1, 1), (5, 1), (1, 9), (6, 40), (3, 4, 5), (2, 1, 3, 4), (300, 300), (5, 30, 60)]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_each_element_is_computed_whatever_the_shape_and_layout(shape, dtype):
+    y, g = random(*shape, dtype=dtype), random(*shape, dtype=dtype, seed=1)
+    for name, layout in LAYOUTS.items():
+        if shape or name in ("contiguous", "frozen"):
+            check("sigmoid", layout(y))
+            check("tanh_vjp", g, layout(y))
+            check("sigmoid_vjp", layout(g), layout(y))
+
+
+def test_results_have_memory_of_their_own():
+    x = random(6, 8)
+    for out in (NUMBA.sigmoid(x), NUMBA.tanh_vjp(x, x), NUMBA.dropout(x, x > 0, scale=1.0)):
+        assert out.flags.c_contiguous
+        assert out.flags.owndata
+        assert not np.shares_memory(out, x)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -22,6 +22,9 @@ ELSEWHERE = {
     "from_dlpack": "test_tensor_values",
     "grad": "test_autograd; in PyTorch a module",
     "manual_seed": "test_random",
+    "get_num_threads": "test_threads",
+    "set_num_threads": "test_threads",
+    "set_float32_matmul_precision": "test_backends",
 }
 
 

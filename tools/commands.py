@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -57,7 +57,7 @@ def _train_command(name: str) -> Callable[..., None]:
         if not program(name).train(settings(**values))["finished"]:
             raise KeyboardInterrupt
 
-    types = inspect.get_annotations(settings, eval_str=True)
+    types = get_type_hints(settings)
     parameters = [
         inspect.Parameter(
             f.name,
@@ -82,10 +82,12 @@ def sample(
     ] = 0.7,
     prime: Annotated[str | None, typer.Option(help="The text to continue; by default a new paragraph.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; by default, any.")] = None,
-    kind: Annotated[str, typer.Option("--kind", help=f"Kind of model: {', '.join(PROGRAMS)}.")] = "char-lm",
+    kind: Annotated[str, typer.Option("--kind", help="Kind of model: one that writes, as char-lm.")] = "char-lm",
 ) -> None:
     """Let a trained model write text."""
     from_program = program(kind)
+    if not hasattr(from_program, "sample"):
+        raise ValueError(f"{kind} writes nothing: there is nothing to sample from it")
     loaded = from_program.load(model)
     generator = mg.random.Generator(seed)
     print(prime or "", end="")
@@ -111,6 +113,8 @@ def graph(
     from minigrad.tools import draw
 
     from_program = program(name)
+    if model is not None and not hasattr(from_program, "load"):
+        raise ValueError(f"{name} keeps no model files: leave out --model")
     chosen = from_program.untrained() if model is None else from_program.load(model)
     path = Path(f"{name}.{format or 'svg'}") if out is None else out
     draw(from_program.unrolled(chosen, steps), path, format, depth=depth, steps=show)

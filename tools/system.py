@@ -7,8 +7,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -38,22 +36,6 @@ def describe() -> list[tuple[str, str]]:
     return facts
 
 
-@contextmanager
-def blas_threads(n: int) -> Iterator[None]:
-    """Let the library of linear algebra use n threads inside, and as many as before afterwards.
-
-    The products of a small recurrent step are nearly over before threads have shared them out. The character model
-    reached 24,000 characters a second on one thread and 33,000 on two of an idle machine, but 3,500 on two of a busy
-    one. Raises ImportError without threadpoolctl.
-    """
-    try:
-        import threadpoolctl
-    except ImportError as error:
-        raise ImportError(f'limiting threads needs threadpoolctl ({error}): pip install "minigrad[models]"') from error
-    with threadpoolctl.threadpool_limits(n, user_api="blas"):
-        yield
-
-
 def _cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -70,9 +52,10 @@ def _blas() -> str:
 
 def _threads() -> list[tuple[str, str]]:
     """How many threads the libraries use, as far as that can be known."""
-    facts = [(name, os.environ[name]) for name in THREAD_VARIABLES if name in os.environ]
+    facts = [("threads", f"{mg.get_num_threads()} in kernels of the numba backend")]
+    facts += [(name, os.environ[name]) for name in THREAD_VARIABLES if name in os.environ]
     if importlib.util.find_spec("threadpoolctl") is None:
-        return [*facts, ("threads", 'unknown: pip install "minigrad[models]"')]
+        return [*facts, ("threads", 'unknown: pip install "minigrad[numba]"')]
     pools = importlib.import_module("threadpoolctl").threadpool_info()
     for pool in pools:
         library = f"{pool['internal_api']} {pool.get('version') or ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from types import TracebackType
+from typing import Any
 
 from .base import Backend, BackendUnavailable
 
@@ -13,6 +14,8 @@ REGISTRY = {
     "numba": ("minigrad.backends.numba", "NumbaBackend", 'pip install "minigrad[numba]"'),
     "cupy": ("minigrad.backends.cupy", "CupyBackend", 'pip install "minigrad[cuda12]" (or cuda13, as the driver is)'),
 }
+
+WITH_DEVICES = frozenset(("cupy",))  # a backend for each device: "cupy:0", "cupy:1", ...
 
 _loaded: dict[str, Backend] = {}
 
@@ -24,23 +27,45 @@ class BackendError(RuntimeError):
 def get_backend(name: str | Backend) -> Backend:
     """The backend called `name`, imported on first use.
 
+    "cupy" is the first GPU; "cupy:1" is the second. Each GPU is a backend of its own, so a tensor knows its device.
+
     Raises:
         ValueError: there is no backend of that name.
         BackendError: it cannot run here; the message says why and what to install.
     """
     if isinstance(name, Backend):
         return name
-    if name not in REGISTRY:
-        raise ValueError(f"unknown backend {name!r}; there are {', '.join(REGISTRY)}")
+    library, device = _parsed(name)
+    name = library if not device else f"{library}:{device}"
     if name not in _loaded:
-        module, kind, advice = REGISTRY[name]
+        module, kind, advice = REGISTRY[library]
         try:
-            _loaded[name] = getattr(importlib.import_module(module), kind)()
+            backend_type = getattr(importlib.import_module(module), kind)
+            _loaded[name] = backend_type(device) if library in WITH_DEVICES else backend_type()
+            if _tf32:
+                _loaded[name].set_tf32(_tf32[0])
         except ImportError as error:
             raise BackendError(f"backend {name!r} needs a package that is not installed ({error}): {advice}") from error
         except BackendUnavailable as error:
             raise BackendError(f"backend {name!r} cannot be used here: {error}") from error
     return _loaded[name]
+
+
+def is_backend_name(name: Any) -> bool:
+    """Whether `name` names a backend: one of the registry, or a device of one that has several ("cupy:1")."""
+    return isinstance(name, str) and name.partition(":")[0] in REGISTRY
+
+
+def _parsed(name: str) -> tuple[str, int]:
+    """The library and the device's number in a backend's name."""
+    library, colon, number = name.partition(":")
+    if library not in REGISTRY:
+        raise ValueError(f"unknown backend {name!r}; there are {', '.join(REGISTRY)}")
+    if not colon:
+        return library, 0
+    if library not in WITH_DEVICES or not number.isdecimal():
+        raise ValueError(f"unknown backend {name!r}: devices are named like 'cupy:1'")
+    return library, int(number)
 
 
 def missing_backends() -> dict[str, str]:
@@ -52,6 +77,22 @@ def missing_backends() -> dict[str, str]:
         except BackendError as error:
             reasons[name] = str(error)
     return reasons
+
+
+_tf32: list[bool] = []  # what was asked for last, if anything was
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """How exactly GPUs multiply float32 matrices: "highest" in float32 (as at the start), "high" in TF32.
+
+    TF32 reads operands with 10 bits of mantissa instead of 23 and is several times as fast on GPUs that have it. For
+    the whole process; nothing changes on the host. Raises ValueError for another word.
+    """
+    if precision not in ("highest", "high"):
+        raise ValueError(f"a precision of matrix products is 'highest' or 'high', not {precision!r}")
+    _tf32[:] = [precision == "high"]
+    for backend in _loaded.values():
+        backend.set_tf32(_tf32[0])
 
 
 _default: list[Backend] = [get_backend("numpy")]

@@ -13,9 +13,8 @@ Arrays have shape, dtype, ndim, operators and basic indexing. Keyword parameters
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import repeat
-from operator import is_
 from typing import TYPE_CHECKING, Any
 
 Array = Any
@@ -29,92 +28,30 @@ REQUIRED = {
     "greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor "
     "bitwise_invert bitwise_left_shift bitwise_right_shift isnan isinf isfinite signbit astype",
     "reductions": "sum prod max min any all argmax argmin argsort count_nonzero cumulative_sum logsumexp",
-    "products": "matmul linear einsum",
+    "products": "matmul linear einsum product_sum",
     "shape": "reshape permute_dims broadcast_to flip roll pad tril triu concat stack",
     "indexing": "getitem index_add index_set add_at partial nonzero one_hot",
     "creation": "asarray copy empty zeros zeros_like full arange linspace eye eye_like",
 }
 
 
+ANYWHERE: AbstractContextManager[None] = nullcontext()
+
+
 class BackendUnavailable(RuntimeError):
     """A backend's packages are there, but it cannot work on this machine."""
 
 
-class Partial:
-    """An array that is zero except at some places: the gradient of reading x[index].
-
-    Rules of indexing return it instead of a full array, so that reading the T slices of a sequence one by one costs
-    O(T) in backward, not O(T^2): the contributions are collected and put into one array at the end.
-    """
-
-    __slots__ = ("dtype", "parts", "shape", "size")
-
-    def __init__(self, values: Array, index: Any, shape: Shape) -> None:
-        self.parts = [(index, values)]
-        self.size = values.size
-        self.shape = shape
-        self.dtype = values.dtype
-
-    def add(self, other: Partial) -> None:
-        """Take over the parts of another Partial of the same shape."""
-        self.parts += other.parts
-        self.size += other.size
-
-    def dense(self, backend: Any) -> Array:
-        """The full array."""
-        if _tiles(self.parts, self.shape):
-            total = backend.empty(self.shape, self.dtype)
-            for index, values in self.parts:
-                total[index] = values
-            return total
-        return self.add_to(backend.zeros(self.shape, self.dtype), backend)
-
-    def add_to(self, total: Array, backend: Any) -> Array:
-        """Add the parts to an array in place, and return it."""
-        for index, values in self.parts:
-            backend.add_at(total, index, values)
-        return total
-
-
-def _tiles(parts: list[tuple[Any, Array]], shape: Shape) -> bool:
-    """Whether the parts are slices along one axis that cover it exactly, as `split` and `unstack` leave them.
-
-    A wrong no costs time only. So whole axes are recognised by the very object that those functions use, ALL, which
-    spares looking at what else an index may hold.
-    """
-    first = parts[0][0]
-    axis = len(first) - 1 if type(first) is tuple else 0
-    if not 0 <= axis < len(shape):
-        return False
-    spans = []
-    for index, _ in parts:
-        if type(index) is tuple:
-            if len(index) != axis + 1 or not all(map(is_, index[:-1], repeat(ALL))):
-                return False
-            index = index[-1]
-        elif axis:
-            return False
-        if type(index) is int:
-            start = index if index >= 0 else index + shape[axis]
-            spans.append((start, start + 1))
-        elif type(index) is slice and index.step is None:
-            spans.append(index.indices(shape[axis])[:2])
-        else:
-            return False
-    spans.sort()
-    end = 0
-    for start, stop in spans:
-        if start != end:
-            return False
-        end = stop if stop > start else end
-    return end == shape[axis]
-
-
-ALL = slice(None)
-
-
 class Composed:
     """Calls written in terms of others: for arrays (in backends) and for Tensors (in gradients of gradients)."""
+
+    def sigmoid_vjp(self, g: Array, out: Array) -> Array:
+        """Gradient of sigmoid: g * out * (1 - out)."""
+        return g * (out * (1 - out))
+
+    def tanh_vjp(self, g: Array, out: Array) -> Array:
+        """Gradient of tanh: g * (1 - out^2)."""
+        return g * (1 - out * out)
 
     def softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
         """Gradient of softmax: out * (g - <g, out>)."""
@@ -126,8 +63,13 @@ class Composed:
         xp: Any = self
         return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
 
-    def cross_entropy_vjp(self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
-        """Gradient of cross_entropy for the logits x (N, C): (softmax(x) - target distribution) * g, g being (N,)."""
+    def cross_entropy_vjp(
+        self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float, losses: Array | None = None
+    ) -> Array:
+        """Gradient of cross_entropy for the logits x (N, C): (softmax(x) - target distribution) * g, g being (N,).
+
+        `losses` is what cross_entropy returned, (N,), for backends that save work by it.
+        """
         xp: Any = self
         kept = targets != ignore_index
         n = x.shape[-1]
@@ -173,10 +115,12 @@ class _Calls(dict[Any, Callable[..., Array]]):
 
 
 class Backend(Composed):
-    """Base class of the backends. Subclasses set `name` and `array_type` and supply the calls in `REQUIRED`."""
+    """Base class of the backends. Subclasses set `name`, `array_type`, `place`, and supply the calls in `REQUIRED`."""
 
     name: str = ""
     array_type: type = object
+    has_bfloat16 = False
+    place = "host"  # where the arrays live; backends of one place share them
 
     if TYPE_CHECKING:  # the calls that REQUIRED lists
 
@@ -209,6 +153,16 @@ class Backend(Composed):
 
     def synchronize(self) -> None:
         """Wait until all work is done (for timing); nothing to do where calls are synchronous."""
+
+    def activate(self) -> None:
+        """Make operators on this backend's arrays compute where the arrays live; nothing to do on the host."""
+
+    def active(self) -> AbstractContextManager[Any]:
+        """The same inside a `with` block: after it, the device that was current before is so again."""
+        return ANYWHERE
+
+    def set_tf32(self, allowed: bool) -> None:
+        """Whether float32 matrices may be multiplied in TF32; the host has no such thing."""
 
     # --- composite calls, which a backend may fuse -------------------------------------------------------------------
 

@@ -1,179 +1,109 @@
-"""The Numba backend: NumPy's arrays, with kernels in place of what takes NumPy several passes over memory.
+"""The Numba backend: NumPy's arrays, with compiled kernels in place of what takes NumPy several passes over memory.
 
-A kernel runs where its arrays are plain ones of float32 or float64. For everything else (other types, empty
-arrays, other axes, unusual shapes) the NumPy backend's own code runs, which also raises the errors. Numba's
-threads are not used: they would fight with those of BLAS.
+Kernels run where arrays are plain ones of float32 or float64. Numba's own threads are not used: they would fight with
+those of linear algebra. Kernels share large arrays among threads that sleep between calls (`minigrad.threads`).
+
+Element-wise functions are called hundreds of times in a step of a small recurrent network, where a microsecond counts.
+So they look at no more than types, and leave the rest to the kernel, which refuses what it cannot do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from . import numba_kernels as kernels
-from . import numba_norm as norm
-from . import numba_updates as updates
+from .. import threads
+from . import numba_elementwise, numba_indexing, numba_norm, numba_softmax, numba_updates
 from .base import Array
+from .fused import FusedBackend
+from .numba_compile import Kernel, refuse
 from .numpy import NumpyBackend, is_basic
 
-FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+BOOL = np.dtype(bool)
+# With fewer elements, two or three passes of NumPy take less time than a kernel with its checks.
+SMALL_STEP, SMALL_TABLE = 1 << 13, 1 << 6
+MODULES = (numba_elementwise, numba_softmax, numba_norm, numba_indexing, numba_updates)
 
-# With fewer elements, two passes of NumPy's take less time than one call of a kernel with its checks. Where it is
-# that close, even super() is felt.
-SMALL = 1024
 
-
-class NumbaBackend(NumpyBackend):
+class NumbaBackend(FusedBackend):
     """The NumPy backend with compiled kernels."""
 
     name = "numba"
+    kernels = SimpleNamespace(
+        **{name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Kernel)}
+    )
+    float_types = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 
-    # --- element-wise ---------------------------------------------------------------------------------------
+    def __init__(self) -> None:
+        super().__init__()
+        kernels = self.kernels
+        # As attributes, not methods: calling them is then a tenth of a microsecond shorter. NumPy's tanh is not beaten.
+        self._replace("sigmoid", partial(unary, kernels.sigmoid))
+        self._replace("erf", partial(unary, kernels.erf))
+        self._replace("sigmoid_vjp", partial(binary, kernels.sigmoid_vjp))
+        self._replace("tanh_vjp", partial(binary, kernels.tanh_vjp))
 
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x))."""
-        if not is_plain(x):
-            return super().sigmoid(x)
-        out = np.empty(x.shape, x.dtype)
-        kernels.sigmoid(flat(x), out.reshape(-1))
-        return out
+    def _replace(self, name: str, make: Callable[..., Callable[..., Array]]) -> None:
+        setattr(self, name, make(fallback=partial(getattr(NumpyBackend, name), self)))
 
-    def erf(self, x: Array) -> Array:
-        """The error function."""
-        if not is_plain(x):
-            return super().erf(x)
-        out = np.empty(x.shape, x.dtype)
-        kernels.erf(flat(x), out.reshape(-1))
-        return out
+    # --- element-wise -------------------------------------------------------------------------------------------------
 
     def dropout(self, x: Array, mask: Array, scale: float) -> Array:
         """x * scale where `mask` is true, else 0."""
-        if x.size < SMALL or not (is_plain(x) and is_mask(mask, x)):
-            return NumpyBackend.dropout(self, x, mask, scale)
-        out = np.empty(x.shape, x.dtype)
-        updates.dropout(flat(x), flat(mask), float(scale), out.reshape(-1))
-        return out
-
-    # --- softmax and its losses -----------------------------------------------------------------------------
-
-    def softmax(self, x: Array, axis: int) -> Array:
-        """exp(x) / sum(exp(x)) along `axis`."""
-        if not (is_plain(x) and is_last(axis, x)):
-            return super().softmax(x, axis)
-        out = np.empty(x.shape, x.dtype)
-        kernels.softmax(rows(x), rows(out))
-        return out
-
-    def softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
-        """Gradient of softmax: out * (g - <g, out>)."""
-        if not (are_alike(g, out) and is_last(axis, out)):
-            return super().softmax_vjp(g, out, axis)
-        total = np.empty(g.shape, g.dtype)
-        kernels.softmax_vjp(rows(g), rows(out), rows(total))
-        return total
-
-    def log_softmax(self, x: Array, axis: int) -> Array:
-        """log(softmax(x)) along `axis`."""
-        if not (is_plain(x) and is_last(axis, x)):
-            return super().log_softmax(x, axis)
-        out = np.empty(x.shape, x.dtype)
-        kernels.log_softmax(rows(x), rows(out))
-        return out
-
-    def log_softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
-        """Gradient of log_softmax: g - softmax * sum(g)."""
-        if not (are_alike(g, out) and is_last(axis, out)):
-            return super().log_softmax_vjp(g, out, axis)
-        total = np.empty(g.shape, g.dtype)
-        kernels.log_softmax_vjp(rows(g), rows(out), rows(total))
-        return total
-
-    def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        """log(sum(exp(x))) along `axis`."""
-        if not (is_plain(x) and is_last(axis, x)):
-            return super().logsumexp(x, axis, keepdims)
-        out = np.empty(x.shape[:-1], x.dtype)
-        kernels.logsumexp(rows(x), out.reshape(-1))
-        return out[..., None] if keepdims else out
-
-    def cross_entropy(self, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
-        """Losses (N,) of logits x (N, C) for class indices (N,); see the base class."""
-        if are_logits(x, targets):
-            out = np.empty(targets.shape, x.dtype)
-            classes = as_index(targets)
-            if kernels.cross_entropy(rows(x), classes, int(ignore_index), float(label_smoothing), out):
+        if type(x) is np.ndarray and type(mask) is np.ndarray and mask.dtype == BOOL:
+            out, kernel = np.empty(x.shape, x.dtype), self.kernels.dropout
+            if x.ndim == 2 == mask.ndim and x.size < threads.LARGE and kernel.entries[x.dtype](x, mask, out, scale):
                 return out
-        return super().cross_entropy(x, targets, ignore_index, label_smoothing)
+            if x.shape == mask.shape and on_grids(kernel, (x, mask, out), scale):
+                return out
+        return NumpyBackend.dropout(self, x, mask, scale)
 
-    def cross_entropy_vjp(self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
-        """Gradient of cross_entropy for the logits x (N, C), g being (N,). Ignored rows get zeros."""
-        if not (are_logits(x, targets) and is_plain(g) and g.dtype == x.dtype and g.shape == targets.shape):
-            return super().cross_entropy_vjp(g, x, targets, ignore_index, label_smoothing)
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def cross_entropy_vjp(
+        self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float, losses: Array | None = None
+    ) -> Array:
+        """Gradient of cross_entropy for the logits x (N, C); in one pass over them where the losses (N,) are known."""
+        if not (self.are_logits(x, targets) and self.is_plain(g) and g.dtype == x.dtype and g.shape == targets.shape):
+            return NumpyBackend.cross_entropy_vjp(self, g, x, targets, ignore_index, label_smoothing)
+        if losses is None or not self.are_alike(losses, g):
+            losses = np.full(g.shape, np.inf, x.dtype)
         out = np.empty(x.shape, x.dtype)
-        classes = as_index(targets)
-        kernels.cross_entropy_vjp(flat(g), rows(x), classes, int(ignore_index), float(label_smoothing), out)
-        return out
-
-    # --- layer norm -----------------------------------------------------------------------------------------
-
-    def standardize(self, x: Array, eps: float) -> Array:
-        """(x - mean) / sqrt(variance + eps) over the last axis."""
-        if not (is_plain(x) and x.ndim):
-            return super().standardize(x, eps)
-        out = np.empty(x.shape, x.dtype)
-        norm.standardize(rows(x), float(eps), rows(out))
+        vectors = self.flat(g), self.flat(losses)
+        settings = int(ignore_index), float(label_smoothing)
+        self.kernels.cross_entropy_vjp(*vectors, self.rows(x), self.as_index(targets), *settings, out)
         return out
 
     def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
         """standardize(x) * weight + bias over the last axis."""
-        if weight is None or not (
-            is_plain(x) and x.ndim and is_vector(weight, x) and (bias is None or is_vector(bias, x))
-        ):
-            return super().layer_norm(x, weight, bias, eps)
+        fits = weight is not None and self.is_plain(x) and x.ndim and self.is_row(weight, x)
+        if not (fits and (bias is None or self.is_row(bias, x))):
+            return NumpyBackend.layer_norm(self, x, weight, bias, eps)
         out = np.empty(x.shape, x.dtype)
-        bias = None if bias is None else flat(bias)
-        norm.layer_norm(rows(x), flat(weight), bias, float(eps), rows(out))
+        bias = np.empty(0, x.dtype) if bias is None else self.flat(bias)
+        self.kernels.layer_norm(self.rows(x), self.flat(weight), bias, float(eps), self.rows(out))
         return out
 
-    def layer_norm_vjp(self, g: Array, x: Array, eps: float) -> Array:
-        """Gradient of `standardize` for x."""
-        if not (are_alike(g, x) and x.ndim):
-            return super().layer_norm_vjp(g, x, eps)
-        out = np.empty(x.shape, x.dtype)
-        norm.layer_norm_vjp(rows(g), rows(x), float(eps), rows(out))
-        return out
-
-    # --- indexing -------------------------------------------------------------------------------------------
+    # --- indexing -----------------------------------------------------------------------------------------------------
 
     def add_at(self, x: Array, index: Any, values: Array) -> None:
-        """x[index] += values in place, adding up where positions repeat.
-
-        A kernel does it for one integer array that picks rows of x: the gradient of an embedding. For single
-        elements NumPy's own loop is as fast. Raises IndexError for a row that is not there.
-        """
-        if type(index) is not np.ndarray:
-            if is_basic(index):  # by far the most frequent, and short: the detour through super() would be felt
-                x[index] += values
-            else:
-                np.add.at(x, index, values)
-        elif x.ndim > 1 and are_rows(values, index, x) and is_index(index):
-            places = as_index(index)
-            if not updates.in_range(places, len(x)):
-                raise IndexError(f"a row index is out of range for an array of {len(x)} rows")
-            updates.add_rows(x.reshape(len(x), -1), places, plain(values).reshape(places.size, -1))
+        """x[index] += values in place; see the base class."""
+        if type(index) is not np.ndarray and is_basic(index):
+            x[index] += values  # by far the most frequent, and short: the detour through super() would be felt
         else:
-            NumpyBackend.add_at(self, x, index, values)
+            super().add_at(x, index, values)
 
     def one_hot(self, x: Array, n: int, dtype: Any) -> Array:
         """(..., n): 1 at x, else 0; all 0 where x is not in 0..n-1."""
-        if n < 1 or not (is_index(x) and np.dtype(dtype) in FLOATS):
-            return super().one_hot(x, n, dtype)
-        out = np.zeros((*x.shape, n), dtype)
-        updates.one_hot(as_index(x), out.reshape(-1, n))
-        return out
+        if x.size * n < SMALL_TABLE:
+            return (x[..., None] == np.arange(n)).astype(dtype)
+        return super().one_hot(x, n, dtype)
 
-    # --- optimizer steps ------------------------------------------------------------------------------------
+    # --- optimizer steps ----------------------------------------------------------------------------------------------
 
     def sgd_step(
         self,
@@ -190,28 +120,17 @@ class NumbaBackend(NumpyBackend):
     ) -> None:
         """One step of SGD in place; see the base class."""
         if velocity is None:
-            if p.size < SMALL and not weight_decay:
+            if not weight_decay and p.size < SMALL_STEP:
                 p -= lr * g  # which is all that is left of the base class's step
-                return None
-            arrays = for_step(p, g)
-            if arrays is not None:
-                return updates.sgd(*arrays, float(lr), float(weight_decay))
-        elif not first:  # the first step copies the gradient into `velocity`: left to the base class
-            arrays = for_step(p, g, velocity)
-            if arrays is not None:
-                settings = float(lr), float(momentum), float(dampening), bool(nesterov), float(weight_decay)
-                return updates.sgd_momentum(*arrays, *settings)
-        return super().sgd_step(
-            p,
-            g,
-            velocity,
-            lr=lr,
-            momentum=momentum,
-            dampening=dampening,
-            nesterov=nesterov,
-            weight_decay=weight_decay,
-            first=first,
-        )
+                return
+            done = self._step(self.kernels.sgd, (p, g), lr, weight_decay)
+        else:
+            numbers = lr, momentum, dampening, nesterov, weight_decay
+            # The first step copies the gradient into `velocity`: left to the base class.
+            done = not first and self._step(self.kernels.sgd_momentum, (p, g, velocity), *numbers)
+        if not done:
+            rates = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+            NumpyBackend.sgd_step(self, p, g, velocity, nesterov=nesterov, first=first, **rates)
 
     def adam_step(
         self,
@@ -229,133 +148,138 @@ class NumbaBackend(NumpyBackend):
         step: int,
     ) -> None:
         """One step of Adam or AdamW in place; see the base class."""
-        arrays = for_step(p, g, m, v)
-        if arrays is None:
-            return super().adam_step(
-                p,
-                g,
-                m,
-                v,
-                lr=lr,
-                beta1=beta1,
-                beta2=beta2,
-                eps=eps,
-                weight_decay=weight_decay,
-                decoupled=decoupled,
-                step=step,
-            )
-        shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-        decay = 0.0 if decoupled else float(weight_decay)
+        added, shrink = (0.0, 1.0 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
         rate, correction = lr / (1.0 - beta1**step), (1.0 - beta2**step) ** -0.5
-        settings = (
-            float(beta1),
-            float(beta2),
-            float(eps),
-            decay,
-            float(shrink),
-            float(rate),
-            float(correction),
-        )
-        return updates.adam(*arrays, *settings)
+        if not self._step(self.kernels.adam, (p, g, m, v), beta1, beta2, eps, added, shrink, rate, correction):
+            rates = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
+            NumpyBackend.adam_step(self, p, g, m, v, decoupled=decoupled, step=step, **rates)
 
+    def _step(self, kernel: Kernel, arrays: tuple[Array, ...], *numbers: Any) -> bool:
+        """Run a kernel on a parameter, its gradient and its moments; False if it cannot work on these arrays."""
+        p, g, *moments = arrays
+        dtype, ndim = p.dtype, p.ndim
+        for x in arrays:
+            if type(x) is not np.ndarray or x.dtype != dtype or x.ndim != ndim or not (x is g or x.flags.writeable):
+                return False
+        if on_grids(kernel, arrays, *numbers):
+            return True
+        # The other arrays cannot be copied: they change in place.
+        return not g.flags.carray and on_grids(kernel, (p, np.array(g, order="C"), *moments), *numbers)
 
-# --- what a kernel may be given -----------------------------------------------------------------------------
+    # --- what a kernel may be given -----------------------------------------------------------------------------------
 
+    def is_plain(self, x: Any) -> bool:
+        """Whether `x` is a NumPy array of float32 or float64, with elements, and cheap to copy where it must be."""
+        return type(x) is np.ndarray and x.dtype in self.float_types and x.size > 0 and (x.flags.carray or is_near(x))
 
-def is_plain(x: Any) -> bool:
-    """Whether `x` is a NumPy array of float32 or float64, with elements, and cheap to copy where it must be."""
-    return type(x) is np.ndarray and x.dtype in FLOATS and x.size > 0 and (x.flags.carray or is_near(x))
+    def plain(self, x: Array) -> Array:
+        """`x` if it is C-contiguous, aligned and writable, as kernels are compiled for; else such a copy."""
+        return x if x.flags.carray else np.array(x, order="C")
 
 
 def is_near(x: Array) -> bool:
     """Whether neighbours along the last axis lie within a cache line.
 
-    A kernel reads a copy of what is not contiguous. To copy a transposed array costs more than a kernel gains,
-    while NumPy works through it in the order in which it lies.
+    A kernel reads a copy of what is not contiguous. To copy a transposed array costs more than a kernel gains, while
+    NumPy works through it in the order in which it lies.
     """
     return x.ndim == 0 or abs(x.strides[-1]) <= 64
 
 
-def are_alike(x: Any, y: Any) -> bool:
-    """Whether both are plain, with one type and one shape."""
-    return is_plain(x) and is_plain(y) and x.dtype == y.dtype and x.shape == y.shape
+# --- calling kernels on grids -----------------------------------------------------------------------------------------
+
+COPIED = 1 << 16  # elements; an array of no more, which lies in a cache, may be copied for a kernel that cannot read it
 
 
-def is_mask(mask: Any, x: Array) -> bool:
-    """Whether `mask` has a truth value for each element of x."""
-    return type(mask) is np.ndarray and mask.dtype == np.bool_ and mask.shape == x.shape
+def unary(kernel: Kernel, fallback: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """The call of a function of one array: by the kernel if it can, else by `fallback`."""
+    array_type, empty, entries, large = np.ndarray, np.empty, kernel.entries, threads.LARGE
+
+    def call(x: Array) -> Array:
+        if type(x) is not array_type or (entry := entries[x.dtype]) is refuse:
+            return fallback(x)
+        out = empty(x.shape, x.dtype)
+        if x.size < large:
+            if x.ndim == 2:
+                if entry(x, out):
+                    return out
+                if x.size <= COPIED and not x.flags.f_contiguous and entry(np.array(x, order="C"), out):
+                    return out
+            elif x.ndim == 1 and entry(x[None], out[None]):
+                return out
+        found = unusual(kernel, (x,), out)
+        return fallback(x) if found is None else found
+
+    return call
 
 
-def is_last(axis: Any, x: Array) -> bool:
-    """Whether `axis` is the last one of x."""
-    return x.ndim > 0 and type(axis) is int and (axis == -1 or axis == x.ndim - 1)
+def binary(kernel: Kernel, fallback: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    """The call of a function of a gradient and an output: by the kernel if it can, else by `fallback`."""
+    array_type, empty, entries, large = np.ndarray, np.empty, kernel.entries, threads.LARGE
+
+    def call(g: Array, y: Array) -> Array:
+        if (
+            type(g) is not array_type
+            or type(y) is not array_type
+            or g.dtype is not y.dtype
+            or (entry := entries[y.dtype]) is refuse
+        ):
+            return fallback(g, y)
+        out = empty(y.shape, y.dtype)
+        if y.size < large:
+            if y.ndim == 2 == g.ndim:
+                if entry(g, y, out):
+                    return out
+                if not (g.flags.f_contiguous and y.flags.f_contiguous):
+                    return fallback(g, y)
+            elif y.ndim == 1 == g.ndim:
+                if entry(g[None], y[None], out[None]):
+                    return out
+            elif (
+                g.flags.carray
+                and y.flags.carray
+                and g.shape == y.shape
+                and entry(g.reshape(1, -1), y.reshape(1, -1), out.reshape(1, -1))
+            ):
+                return out
+        found = unusual(kernel, (g, y), out) if g.shape == y.shape else None
+        return fallback(g, y) if found is None else found
+
+    return call
 
 
-def is_vector(weight: Any, x: Array) -> bool:
-    """Whether `weight` has the shape and type of one row of x."""
-    return is_plain(weight) and weight.dtype == x.dtype and weight.shape == x.shape[-1:]
+def unusual(kernel: Kernel, inputs: Sequence[Array], out: Array) -> Array | None:
+    """What a kernel makes of inputs of one shape that are large, or no matrices of rows; None if it cannot do it."""
+    run = [*inputs, out]
+    if out.size < threads.LARGE and all(x.flags.c_contiguous for x in inputs):
+        return out if kernel.entries[out.dtype](*[x.reshape(1, -1) for x in run]) else None
+    if out.ndim > 1 and all(x.flags.f_contiguous for x in inputs):
+        out = np.empty(out.shape[::-1], out.dtype)
+        return out.T if on_grids(kernel, [*[x.T for x in inputs], out]) else None
+    return out if on_grids(kernel, run) else None
 
 
-def is_index(index: Any) -> bool:
-    """Whether `index` is an array of integers that fit into int64, with elements."""
-    if type(index) is not np.ndarray or index.size == 0:
-        return False
-    return index.dtype.kind == "i" or (index.dtype.kind == "u" and index.dtype.itemsize < 8)
+def on_grids(kernel: Kernel, arrays: Sequence[Array], *numbers: Any) -> bool:
+    """Run a kernel on arrays that have the same number of axes, in several threads where that pays.
 
-
-def are_logits(x: Any, targets: Any) -> bool:
-    """Whether `x` (N, C) and `targets` (N,) fit together."""
-    return is_plain(x) and x.ndim == 2 and is_index(targets) and targets.shape == x.shape[:1]
-
-
-def are_rows(values: Any, index: Array, x: Array) -> bool:
-    """Whether `values` has the shape and type of the rows x[index], and memory of its own."""
-    return (
-        is_plain(values)
-        and is_plain(x)
-        and x.dtype == values.dtype
-        and x.flags.carray
-        and values.shape == index.shape + x.shape[1:]
-        and not np.may_share_memory(values, x)
-    )
-
-
-def plain(x: Array) -> Array:
-    """`x` if it is C-contiguous, aligned and writable, as kernels are compiled for; else such a copy."""
-    return x if x.flags.carray else np.array(x, order="C")
-
-
-def flat(x: Array) -> Array:
-    """The elements of x as a vector for a kernel."""
-    return plain(x).ravel()
-
-
-def rows(x: Array) -> Array:
-    """`x` (..., C) as a matrix (N, C) for a kernel."""
-    x = plain(x)
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-
-
-def as_index(x: Array) -> Array:
-    """Integers of any shape as an int64 vector for a kernel."""
-    return flat(x.astype(np.int64, copy=False))
-
-
-def for_step(p: Array, g: Array, *moments: Array) -> list[Array] | None:
-    """A parameter, its gradient and its moments as vectors for a kernel; None where they do not allow that.
-
-    What changes in place cannot be copied, so it must lie in memory in the order of its elements.
+    Returns False, and has changed nothing, if it cannot.
     """
-    shape, dtype = p.shape, p.dtype
-    if dtype not in FLOATS:
-        return None
-    vectors = []
-    for x in (p, g, *moments):
-        if type(x) is not np.ndarray or x.dtype is not dtype or x.shape != shape:
-            return None
-        if not x.flags.carray:
-            if x is not g:
-                return None
-            x = np.array(x, order="C")
-        vectors.append(x.ravel())
-    return vectors
+    main = arrays[0]
+    entry, shape, size = kernel.entries[main.dtype], main.shape, main.size
+    if size < threads.LARGE:
+        if len(shape) == 2:
+            return entry(*arrays, *numbers)
+        if len(shape) == 1:
+            return entry(*[x[None] for x in arrays], *numbers)
+    if any(x.shape != shape for x in arrays):
+        return False
+    if all(x.flags.c_contiguous for x in arrays):
+        vectors = [x.reshape(-1) for x in arrays]
+        parts = threads.cut(size, threads.GRAIN) if size >= threads.LARGE else [slice(None)]
+        return all(threads.run(lambda part: entry(*[x[None, part] for x in vectors], *numbers), parts))
+    try:
+        grids = [x.reshape(-1, shape[-1], copy=False) for x in arrays]
+    except ValueError:
+        return False
+    parts = threads.cut(len(grids[0])) if size >= threads.LARGE else [slice(None)]
+    return all(threads.run(lambda part: entry(*[x[part] for x in grids], *numbers), parts))

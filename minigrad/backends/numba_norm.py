@@ -1,6 +1,6 @@
 """Numba kernels of layer normalisation, over the rows of C-contiguous matrices with at least one column.
 
-See `numba_kernels` for how they are compiled, and why a sum is written with `accumulate`.
+See `numba_math` for why a sum is written with `accumulate`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import math
 
 from numba import njit
 
-from .numba_kernels import OPTIONS, accumulate, kernel
+from .numba_compile import kernel
+from .numba_math import INLINE, accumulate
 
 
-@njit(**OPTIONS)
+@njit(**INLINE)
 def row_moments(x, i, eps):
     """The mean of row i and 1 / sqrt(variance + eps)."""
     n = x.dtype.type(x.shape[1])
@@ -27,7 +28,7 @@ def row_moments(x, i, eps):
     return mean, x.dtype.type(1) / math.sqrt(squares / n + x.dtype.type(eps))
 
 
-@kernel
+@kernel("matrix number matrix")
 def standardize(x, eps, out):
     """x, out: (N, C)."""
     for i in range(x.shape[0]):
@@ -36,12 +37,12 @@ def standardize(x, eps, out):
             out[i, j] = (x[i, j] - mean) * inverse
 
 
-@kernel
+@kernel("matrix weight weight number matrix")
 def layer_norm(x, weight, bias, eps, out):
-    """x, out: (N, C), weight: (C,), bias: (C,) or None."""
+    """x, out: (N, C), weight: (C,), bias: (C,), or (0,) for none."""
     for i in range(x.shape[0]):
         mean, inverse = row_moments(x, i, eps)
-        if bias is None:
+        if bias.size == 0:
             for j in range(x.shape[1]):
                 out[i, j] = (x[i, j] - mean) * inverse * weight[j]
         else:
@@ -49,7 +50,7 @@ def layer_norm(x, weight, bias, eps, out):
                 out[i, j] = (x[i, j] - mean) * inverse * weight[j] + bias[j]
 
 
-@kernel
+@kernel("matrix matrix number matrix")
 def layer_norm_vjp(g, x, eps, out):
     """g, x, out: (N, C)."""
     n = x.dtype.type(x.shape[1])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..backends import REGISTRY, Backend, BackendError
+from ..backends import Backend, BackendError, is_backend_name
 from ..record import to_array
 from ..scope import local
 from ..tape import Handle, Leaf, no_grad
@@ -292,11 +292,11 @@ class Module:
         Happens in place: the parameters stay the same objects. Optimizers are made after it. Returns the module.
         Raises TypeError for a dtype that is not of real numbers.
         """
-        moves = isinstance(target, Backend) or (isinstance(target, str) and target in REGISTRY)
-        if not moves and dtypes.check(target).kind != "f":
+        moves = isinstance(target, Backend) or is_backend_name(target)
+        if not moves and not dtypes.is_float(dtypes.check(target)):
             raise TypeError(f"modules are converted to types of real numbers, not to {target}")
         for tensor in itertools.chain(self.parameters(), self.buffers()):
-            if moves or tensor.dtype.kind == "f":
+            if moves or dtypes.is_float(tensor.dtype):
                 _replace(tensor, target)
         return self
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..backends import Backend, default_backend, get_backend
-from ..record import to_array, wrap
+from ..record import allowed, to_array, wrap
 from ..tape import Version
 from ..tensor import Tensor
 
@@ -42,14 +42,15 @@ def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None
 
 def from_dlpack(x: Any) -> Tensor:
     """A tensor that shares the memory of any object with `__dlpack__` (a PyTorch tensor, a CuPy array)."""
-    device = x.__dlpack_device__()[0]
-    where = get_backend("cupy") if device == 2 else default_backend()
-    if device == 1 and where.array_type is not np.ndarray:
+    kind, number = x.__dlpack_device__()
+    where = get_backend(f"cupy:{int(number)}") if kind == 2 else default_backend()
+    if kind == 1 and where.array_type is not np.ndarray:
         where = get_backend("numpy")
     return wrap(where.from_dlpack(x), where, None, Version())
 
 
 def _made(array: Any, where: Backend, requires_grad: bool) -> Tensor:
+    allowed(array.dtype, where)
     t = wrap(array, where, None, Version())
     return t.requires_grad_() if requires_grad else t
 

@@ -77,11 +77,12 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
     """The indices of the non-zero elements, one integer vector an axis."""
     x = as_tensor(x)
     flat = flatten(x)
-    places = x.backend.nonzero(flat.array)
+    xp: Any = x.backend
+    places = xp.nonzero(flat.array)
     found = []
     for n in reversed(x.shape):
-        found.append(Tensor(places % n, backend=x.backend))
-        places = places // n
+        found.append(Tensor(xp.remainder(places, n), backend=x.backend))
+        places = xp.floor_divide(places, n)
     return tuple(reversed(found))
 
 
@@ -95,7 +96,7 @@ def one_hot(x: Any, n: int, dtype: Any = None) -> Tensor:
 
 def _integers(indices: Any, x: Tensor, what: str) -> Tensor:
     t = indices if isinstance(indices, Tensor) else Tensor(indices, backend=x.backend)
-    if t.size == 0 and t.dtype.kind == "f":  # an empty list has no type of its own
+    if t.size == 0 and dtypes.is_float(t.dtype):  # an empty list has no type of its own
         t = t.astype("int64")
     if t.dtype.kind not in "iu":
         raise TypeError(f"{what}: indices must be integers, not {t.dtype}")

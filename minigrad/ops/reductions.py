@@ -100,8 +100,10 @@ def _count(x: Tensor, axis: Axis) -> int:
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of the elements; of integers, as the default float. Of no elements it is NaN."""
     x = as_tensor(x)
-    if x.dtype.kind != "f":
+    if not dtypes.is_float(x.dtype):
         x = x.astype(dtypes.DEFAULT_FLOAT)
+    if dtypes.is_half(x.dtype):  # whose sum may lie beyond its largest number
+        return mean(x.astype(dtypes.float32), axis, keepdims).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "mean")
     n = _count(x, axis)
     return sum(x, axis, keepdims) * (1 / n if n else math.nan)
@@ -114,6 +116,8 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
     Where an element is infinite the gradient of all is NaN.
     """
     x = as_tensor(x)
+    if dtypes.is_half(x.dtype):
+        return var(x.astype(dtypes.float32), axis, correction, keepdims).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "var")
     away = x - mean(x, axis, keepdims=True)
     n = _count(x, axis) - correction

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
-from ..backends.base import ALL
+from ..backends.deferred import ALL
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor

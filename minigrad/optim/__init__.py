@@ -2,6 +2,7 @@
 
 from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
+from .mixed_precision import GradScaler
 from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "GradScaler",
     "Optimizer",
     "RMSprop",
     "clip_grad_norm_",

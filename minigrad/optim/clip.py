@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..gradient import as_tensor
+from .. import dtypes
+from ..ops.elementwise import clip
 from ..record import describe
 from ..tape import Leaf
 from ..tensor import Tensor
@@ -42,7 +43,7 @@ def clip_grad_norm_(
     factor = max_norm / (total + 1e-6)  # the small number is PyTorch's, too
     if not factor >= 1:  # NaN as well
         for p in params:
-            p.grad = as_tensor(p.grad.array * factor, p.backend)
+            p.node.grad = p.grad.detach() * factor
     return total
 
 
@@ -51,8 +52,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be >= 0, not {clip_value!r}")
     for p in _with_gradients(parameters):
-        functions: Any = p.backend
-        p.grad = as_tensor(functions.clip(p.grad.array, -clip_value, clip_value), p.backend)
+        p.node.grad = clip(p.grad.detach(), -clip_value, clip_value)
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
@@ -66,15 +66,16 @@ def _norm(gradients: list[Any], norm_type: float) -> float:
         xp: Any = g.backend
         if not g.size:
             continue
+        values = xp.astype(g.array, dtype=dtypes.float32) if dtypes.is_half(g.dtype) else g.array
         if norm_type == 2:
-            flat = g.array.reshape(-1)
+            flat = xp.reshape(values, shape=(-1,))
             part = xp.matmul(flat, flat)
         elif norm_type == math.inf:
-            part = xp.max(xp.abs(g.array))
+            part = xp.max(xp.abs(values))
         else:
-            part = xp.sum(xp.abs(g.array) ** norm_type)
-        old = totals.get(xp)
-        totals[xp] = part if old is None else xp.maximum(old, part) if norm_type == math.inf else old + part
+            part = xp.sum(xp.pow(xp.abs(values), norm_type))
+        combine = xp.maximum if norm_type == math.inf else xp.add
+        totals[xp] = combine(totals[xp], part) if xp in totals else part
     parts = [float(xp.to_numpy(total)) for xp, total in totals.items()]
     if norm_type == math.inf:
         return math.nan if any(map(math.isnan, parts)) else max(parts, default=0.0)
@@ -84,7 +85,7 @@ def _norm(gradients: list[Any], norm_type: float) -> float:
 def _culprit(params: list[Any]) -> str:
     for p in params:
         xp: Any = p.backend
-        if not bool(xp.all(xp.isfinite(p.grad.array))):
+        if not xp.to_numpy(xp.all(xp.isfinite(p.grad.array))):
             name = f" ({p.node.label})" if isinstance(p.node, Leaf) and p.node.label else ""
             return f"; the first that is not finite is that of {describe(p)}{name}"
     return ""

@@ -3,6 +3,9 @@
 All change parameters in place, and tell the tape so: backward through anything that was recorded with the old values
 and needs them is refused afterwards.
 
+For a parameter of 16-bit floats the optimizer keeps a float32 copy, its master weights (Micikevicius et al., Mixed
+precision training, 2018): steps too small to be seen in 16 bits add up there, and moments are float32 too.
+
 Symbols: p a parameter, g its gradient, lr the learning rate.
 """
 
@@ -13,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..record import describe
+from .. import dtypes
+from ..record import describe, wrap
 from ..tensor import Tensor
 
 Group = dict[str, Any]
@@ -69,7 +73,7 @@ class Optimizer:
                 raise TypeError(f"{what}: expected tensors, as from module.parameters(), got a {type(p).__name__}")
             if not p.is_leaf:
                 raise TypeError(f"{what}: {describe(p)} was computed from others; only leaves can be trained")
-            if p.dtype.kind != "f":
+            if not dtypes.is_float(p.dtype):
                 raise TypeError(f"{what}: {describe(p)} has no gradients; only real numbers can be trained")
             if id(p) in taken:
                 raise ValueError(f"{what}: the parameter {describe(p)} was given twice")
@@ -91,8 +95,21 @@ class Optimizer:
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
-                    self._update(p, g.array, self.state.setdefault(p, {}), group)
+                    update = self._update_half if dtypes.is_half(p.dtype) else self._update
+                    with p.backend.active():
+                        update(p, g.array, self.state.setdefault(p, {}), group)
                     p.version.change(changed_by)
+
+    def _update_half(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
+        """Update the master weights of a 16-bit parameter, and round them to it."""
+        xp = _calls(p)
+        master = xp.astype(p.array, dtype=dtypes.float32)
+        if "master" in state:  # it counts, but for elements that were set from outside since
+            kept = state["master"]
+            master = xp.where(xp.astype(kept, dtype=p.dtype) == p.array, kept, master)
+        state["master"] = master
+        self._update(wrap(master, p.backend), xp.astype(g, dtype=dtypes.float32), state, options)
+        xp.assign(p.array, xp.astype(master, dtype=p.dtype))
 
     def _update(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
         """Change the array of one parameter, given its gradient's array."""
@@ -172,7 +189,8 @@ def _from_host(p: Tensor, name: str, value: Any) -> Any:
     """A stored value: a number of steps, or an array as big as the parameter."""
     if name == "step":
         return int(value)
-    array = p.backend.copy(p.backend.asarray(value, dtype=p.dtype))
+    kind = dtypes.float32 if dtypes.is_half(p.dtype) else p.dtype
+    array = p.backend.copy(p.backend.asarray(value, dtype=kind))
     if array.shape != p.shape:
         raise ValueError(f"the optimizer's state {name} has shape {array.shape}, its parameter {describe(p)}")
     return array

@@ -145,12 +145,12 @@ atan = primitive("atan", vjp=lambda g, x: g / (1 + x * x), floats=True)
 
 sinh = primitive("sinh", vjp=lambda g, x, xp: g * xp.cosh(x), floats=True)
 cosh = primitive("cosh", vjp=lambda g, x, xp: g * xp.sinh(x), floats=True)
-tanh = primitive("tanh", vjp=lambda g, out: g * (1 - out * out), floats=True)
+tanh = primitive("tanh", vjp=lambda g, out, xp: xp.tanh_vjp(g, out), floats=True)
 asinh = primitive("asinh", vjp=lambda g, x, xp: g / xp.sqrt(x * x + 1), floats=True)
 acosh = primitive("acosh", vjp=lambda g, x, xp: g / xp.sqrt(x * x - 1), floats=True)
 atanh = primitive("atanh", vjp=lambda g, x: g / (1 - x * x), floats=True)
 
-sigmoid = primitive("sigmoid", vjp=lambda g, out: g * (out * (1 - out)), floats=True)
+sigmoid = primitive("sigmoid", vjp=lambda g, out, xp: xp.sigmoid_vjp(g, out), floats=True)
 relu = primitive("relu", vjp=lambda g, out, xp: xp.where(out <= 0, 0, g))
 erf = primitive("erf", vjp=lambda g, x, xp: g * (2 / math.sqrt(math.pi) * xp.exp(-x * x)), floats=True)
 

@@ -34,7 +34,7 @@ def _matmul_left(g: Array, x_shape: Shape, y: Array, xp: Any) -> Array:
 
 def _matmul_right(g: Array, x: Array, y_shape: Shape, xp: Any) -> Array:
     if x.ndim == 2 and len(y_shape) == 2:
-        return xp.matmul(x.T, g)
+        return xp.product_sum(x, g)
     column = len(y_shape) == 1
     if column:
         g = g[..., None]
@@ -42,6 +42,8 @@ def _matmul_right(g: Array, x: Array, y_shape: Shape, xp: Any) -> Array:
         x, g = x[None, :], g[None] if column else g[..., None, :]
     if len(y_shape) <= 2:  # one product instead of a batch of them and a sum
         x, g = _rows(x, xp), _rows(g, xp)
+        if not column:
+            return xp.product_sum(x, g)
     d = xp.matmul(_swap(x, xp), g)
     return d[..., 0] if column else d
 
@@ -50,7 +52,7 @@ matmul = primitive("matmul", vjp=(_matmul_left, _matmul_right), broadcasts=True)
 
 
 def _linear_weight(g: Array, x: Array, xp: Any) -> Array:
-    return xp.matmul(_rows(g, xp).T, _rows(x, xp))
+    return xp.product_sum(_rows(g, xp), _rows(x, xp))
 
 
 # x @ weight.T + bias, the weight laid out (out_features, in_features); bias may be None.

@@ -15,8 +15,8 @@ log_softmax = primitive("log_softmax", vjp=lambda g, out, axis, xp: xp.log_softm
 cross_entropy = primitive(
     "cross_entropy",
     inputs="x targets",
-    vjp=lambda g, x, targets, ignore_index, label_smoothing, xp: xp.cross_entropy_vjp(
-        g, x, targets, ignore_index, label_smoothing
+    vjp=lambda g, out, x, targets, ignore_index, label_smoothing, xp: xp.cross_entropy_vjp(
+        g, x, targets, ignore_index, label_smoothing, losses=out
     ),
 )
 

@@ -117,7 +117,7 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     return x if high is None else np.minimum(x, high)
 
 
-ROWS["clip"] = Row(_clips, lambda rng, s: Case(grid(0)(rng, s), grid(-1.3)(rng, s[1:]), grid(1.2)(rng, s[-1:])), _clip)
+ROWS["clip"] = Row(_clips, lambda rng, s: Case(grid(0)(rng, s), grid(-1.3)(rng, s[1:]), grid(1.35)(rng, s[-1:])), _clip)
 
 unary("negative", normal, np.negative)
 unary("abs", away, np.abs)

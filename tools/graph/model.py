@@ -244,7 +244,7 @@ def _graph_node(i: int, line: _Line, output: bool, named: Mapping[int, str], cha
 
 
 def _norm(grad: Any) -> float:
-    values = getattr(grad, "array", grad)
+    values = grad.detach().numpy() if hasattr(grad, "detach") else grad
     return float((values * values).sum()) ** 0.5
 
 

@@ -1,0 +1,37 @@
+// Element-wise kernels: x, y, g, out are vectors of n elements.
+
+#include "common.cuh"
+
+KERNEL sigmoid_kernel(const real* __restrict__ x, real* __restrict__ out, int64 n) {
+    for (int64 i = first_element(); i < n; i += all_threads()) {
+        out[i] = real(wide(1) / (wide(1) + exp(-wide(x[i]))));  // 0 where exp overflows
+    }
+}
+
+KERNEL sigmoid_vjp_kernel(const real* __restrict__ g, const real* __restrict__ y, real* __restrict__ out, int64 n) {
+    for (int64 i = first_element(); i < n; i += all_threads()) {
+        const wide s = wide(y[i]);
+        out[i] = real(wide(g[i]) * (s * (wide(1) - s)));
+    }
+}
+
+KERNEL tanh_vjp_kernel(const real* __restrict__ g, const real* __restrict__ y, real* __restrict__ out, int64 n) {
+    for (int64 i = first_element(); i < n; i += all_threads()) {
+        const wide t = wide(y[i]);
+        out[i] = real(wide(g[i]) * (wide(1) - t * t));
+    }
+}
+
+KERNEL erf_kernel(const real* __restrict__ x, real* __restrict__ out, int64 n) {
+    for (int64 i = first_element(); i < n; i += all_threads()) {
+        out[i] = real(erf(wide(x[i])));
+    }
+}
+
+// x * mask * scale. A product and not a choice: NaN stays NaN where the mask is false, as in the other backends.
+KERNEL dropout_kernel(const real* __restrict__ x, const bool* __restrict__ mask, wide scale, real* __restrict__ out,
+                      int64 n) {
+    for (int64 i = first_element(); i < n; i += all_threads()) {
+        out[i] = real(wide(x[i]) * wide(mask[i]) * scale);
+    }
+}

@@ -1,0 +1,325 @@
+"""What the backends with kernels of their own share: which arrays a kernel is given, and where its result goes.
+
+A backend with kernels is the NumPy backend's code, in which some calls run one kernel instead of several passes over
+memory. This class makes those calls. Subclasses supply `kernels`, an object with a function for each of them (compiled
+by Numba, or CUDA), and say which arrays kernels take. For all other arrays (integers, empty ones, other axes, unusual
+shapes) the NumPy backend's own code runs, which also raises the errors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Array
+from .numpy import NumpyBackend, is_basic
+
+
+class FusedBackend(NumpyBackend):
+    """Calls that run as one kernel.
+
+    Attributes:
+        kernels: the kernels. They take C-contiguous arrays of one float type and write to an array `out` of that type;
+            rows have at least one element. Their names and arguments are those used below.
+        float_types: the float types that kernels are made for.
+    """
+
+    kernels: Any
+    float_types: frozenset[Any] = frozenset()
+
+    # --- element-wise -------------------------------------------------------------------------------------------------
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x))."""
+        if not self.is_plain(x):
+            return super().sigmoid(x)
+        out = self.lib.empty(x.shape, x.dtype)
+        self.kernels.sigmoid(self.flat(x), out.reshape(-1))
+        return out
+
+    def sigmoid_vjp(self, g: Array, out: Array) -> Array:
+        """Gradient of sigmoid: g * out * (1 - out)."""
+        if not self.are_alike(g, out):
+            return super().sigmoid_vjp(g, out)
+        d = self.lib.empty(out.shape, out.dtype)
+        self.kernels.sigmoid_vjp(self.flat(g), self.flat(out), d.reshape(-1))
+        return d
+
+    def tanh_vjp(self, g: Array, out: Array) -> Array:
+        """Gradient of tanh: g * (1 - out^2)."""
+        if not self.are_alike(g, out):
+            return super().tanh_vjp(g, out)
+        d = self.lib.empty(out.shape, out.dtype)
+        self.kernels.tanh_vjp(self.flat(g), self.flat(out), d.reshape(-1))
+        return d
+
+    def erf(self, x: Array) -> Array:
+        """The error function."""
+        if not self.is_plain(x):
+            return super().erf(x)
+        out = self.lib.empty(x.shape, x.dtype)
+        self.kernels.erf(self.flat(x), out.reshape(-1))
+        return out
+
+    def dropout(self, x: Array, mask: Array, scale: float) -> Array:
+        """x * scale where `mask` is true, else 0."""
+        if not (self.is_plain(x) and self.is_mask(mask, x)):
+            return NumpyBackend.dropout(self, x, mask, scale)
+        out = self.lib.empty(x.shape, x.dtype)
+        self.kernels.dropout(self.flat(x), self.flat(mask), float(scale), out.reshape(-1))
+        return out
+
+    # --- softmax and its losses ---------------------------------------------------------------------------------------
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        """exp(x) / sum(exp(x)) along `axis`."""
+        if not (self.is_plain(x) and is_last(axis, x)):
+            return super().softmax(x, axis)
+        out = self.lib.empty(x.shape, x.dtype)
+        self.kernels.softmax(self.rows(x), self.rows(out))
+        return out
+
+    def softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
+        """Gradient of softmax: out * (g - <g, out>)."""
+        if not (self.are_alike(g, out) and is_last(axis, out)):
+            return super().softmax_vjp(g, out, axis)
+        d = self.lib.empty(g.shape, g.dtype)
+        self.kernels.softmax_vjp(self.rows(g), self.rows(out), self.rows(d))
+        return d
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """log(softmax(x)) along `axis`."""
+        if not (self.is_plain(x) and is_last(axis, x)):
+            return super().log_softmax(x, axis)
+        out = self.lib.empty(x.shape, x.dtype)
+        self.kernels.log_softmax(self.rows(x), self.rows(out))
+        return out
+
+    def log_softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
+        """Gradient of log_softmax: g - softmax * sum(g)."""
+        if not (self.are_alike(g, out) and is_last(axis, out)):
+            return super().log_softmax_vjp(g, out, axis)
+        d = self.lib.empty(g.shape, g.dtype)
+        self.kernels.log_softmax_vjp(self.rows(g), self.rows(out), self.rows(d))
+        return d
+
+    def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """log(sum(exp(x))) along `axis`."""
+        if not (self.is_plain(x) and is_last(axis, x)):
+            return super().logsumexp(x, axis, keepdims)
+        out = self.lib.empty(x.shape[:-1], x.dtype)
+        self.kernels.logsumexp(self.rows(x), out.reshape(-1))
+        return out[..., None] if keepdims else out
+
+    def cross_entropy(self, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
+        """Losses (N,) of logits x (N, C) for class indices (N,); see the base class."""
+        if self.are_logits(x, targets):
+            out = self.lib.empty(targets.shape, x.dtype)
+            classes = self.as_index(targets)
+            if self.kernels.cross_entropy(self.rows(x), classes, int(ignore_index), float(label_smoothing), out):
+                return out
+        return super().cross_entropy(x, targets, ignore_index, label_smoothing)
+
+    def cross_entropy_vjp(
+        self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float, losses: Array | None = None
+    ) -> Array:
+        """Gradient of cross_entropy for the logits x (N, C), g being (N,). Ignored rows get zeros."""
+        if not (self.are_logits(x, targets) and self.is_plain(g) and g.dtype == x.dtype and g.shape == targets.shape):
+            return super().cross_entropy_vjp(g, x, targets, ignore_index, label_smoothing)
+        out = self.lib.empty(x.shape, x.dtype)
+        classes = self.as_index(targets)
+        settings = int(ignore_index), float(label_smoothing)
+        self.kernels.cross_entropy_vjp(self.flat(g), self.rows(x), classes, *settings, out)
+        return out
+
+    # --- layer norm ---------------------------------------------------------------------------------------------------
+
+    def standardize(self, x: Array, eps: float) -> Array:
+        """(x - mean) / sqrt(variance + eps) over the last axis."""
+        if not (self.is_plain(x) and x.ndim):
+            return super().standardize(x, eps)
+        out = self.lib.empty(x.shape, x.dtype)
+        self.kernels.standardize(self.rows(x), float(eps), self.rows(out))
+        return out
+
+    def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+        """standardize(x) * weight + bias over the last axis."""
+        fits = weight is not None and self.is_plain(x) and x.ndim and self.is_row(weight, x)
+        if not (fits and (bias is None or self.is_row(bias, x))):
+            return super().layer_norm(x, weight, bias, eps)
+        out = self.lib.empty(x.shape, x.dtype)
+        bias = None if bias is None else self.flat(bias)
+        self.kernels.layer_norm(self.rows(x), self.flat(weight), bias, float(eps), self.rows(out))
+        return out
+
+    def layer_norm_vjp(self, g: Array, x: Array, eps: float) -> Array:
+        """Gradient of `standardize` for x."""
+        if not (self.are_alike(g, x) and x.ndim):
+            return super().layer_norm_vjp(g, x, eps)
+        d = self.lib.empty(x.shape, x.dtype)
+        self.kernels.layer_norm_vjp(self.rows(g), self.rows(x), float(eps), self.rows(d))
+        return d
+
+    # --- indexing -----------------------------------------------------------------------------------------------------
+
+    def add_at(self, x: Array, index: Any, values: Array) -> None:
+        """x[index] += values in place, adding up where positions repeat.
+
+        A kernel does it for one integer array that picks rows of x: the gradient of an embedding. Raises IndexError for
+        a row that is not there.
+        """
+        if type(index) is self.array_type and x.ndim > 1 and self.are_rows(values, index, x):
+            places = self.as_index(index)
+            if not self.kernels.in_range(places, len(x)):
+                raise IndexError(f"a row index is out of range for an array of {len(x)} rows")
+            self.kernels.add_rows(x.reshape(len(x), -1), places, self.plain(values).reshape(places.size, -1))
+        elif is_basic(index):
+            x[index] += values
+        else:
+            NumpyBackend.add_at(self, x, index, values)
+
+    def one_hot(self, x: Array, n: int, dtype: Any) -> Array:
+        """(..., n): 1 at x, else 0; all 0 where x is not in 0..n-1."""
+        if n < 1 or dtype not in self.float_types or not self.is_index(x):
+            return super().one_hot(x, n, dtype)
+        out = self.lib.zeros((*x.shape, n), dtype)
+        self.kernels.one_hot(self.as_index(x), out.reshape(-1, n))
+        return out
+
+    # --- optimizer steps ----------------------------------------------------------------------------------------------
+
+    def sgd_step(
+        self,
+        p: Array,
+        g: Array,
+        velocity: Array | None,
+        *,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        nesterov: bool,
+        weight_decay: float,
+        first: bool,
+    ) -> None:
+        """One step of SGD in place; see the base class."""
+        if velocity is None:
+            arrays = self.for_step(p, g)
+            if arrays is not None:
+                return self.kernels.sgd(*arrays, float(lr), float(weight_decay))
+        elif not first:  # the first step copies the gradient into `velocity`: left to the base class
+            arrays = self.for_step(p, g, velocity)
+            if arrays is not None:
+                numbers = float(lr), float(momentum), float(dampening)
+                return self.kernels.sgd_momentum(*arrays, *numbers, bool(nesterov), float(weight_decay))
+        rates = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        return super().sgd_step(p, g, velocity, nesterov=nesterov, first=first, **rates)
+
+    def adam_step(
+        self,
+        p: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        *,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        step: int,
+    ) -> None:
+        """One step of Adam or AdamW in place; see the base class."""
+        arrays = self.for_step(p, g, m, v)
+        if arrays is None:
+            rates = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
+            return super().adam_step(p, g, m, v, decoupled=decoupled, step=step, **rates)
+        decay, beta1, beta2 = float(weight_decay), float(beta1), float(beta2)
+        shrink = 1.0 - lr * decay if decoupled else 1.0
+        rate, correction = lr / (1.0 - beta1**step), (1.0 - beta2**step) ** -0.5
+        return self.kernels.adam(
+            *arrays, beta1, beta2, float(eps), 0.0 if decoupled else decay, shrink, rate, correction
+        )
+
+    # --- what a kernel may be given -----------------------------------------------------------------------------------
+
+    def is_plain(self, x: Any) -> bool:
+        """Whether `x` is an array of a type that kernels take, with elements, and cheap to copy where it must be."""
+        return type(x) is self.array_type and x.dtype in self.float_types and x.size > 0
+
+    def plain(self, x: Array) -> Array:
+        """`x` itself if it lies in memory as kernels expect, else such a copy."""
+        return self.lib.ascontiguousarray(x)
+
+    def may_overlap(self, x: Array, y: Array) -> bool:
+        """Whether two arrays may share memory."""
+        return bool(self.lib.may_share_memory(x, y))
+
+    def are_alike(self, x: Any, y: Any) -> bool:
+        """Whether both are plain, with one type and one shape."""
+        return self.is_plain(x) and self.is_plain(y) and x.dtype == y.dtype and x.shape == y.shape
+
+    def is_mask(self, mask: Any, x: Array) -> bool:
+        """Whether `mask` has a truth value for each element of x."""
+        return type(mask) is self.array_type and mask.dtype.kind == "b" and mask.shape == x.shape
+
+    def is_row(self, weight: Any, x: Array) -> bool:
+        """Whether `weight` has the shape and type of one row of x."""
+        return self.is_plain(weight) and weight.dtype == x.dtype and weight.shape == x.shape[-1:]
+
+    def is_index(self, index: Any) -> bool:
+        """Whether `index` is an array of integers that fit into int64, with elements."""
+        if type(index) is not self.array_type or index.size == 0:
+            return False
+        return index.dtype.kind == "i" or (index.dtype.kind == "u" and index.dtype.itemsize < 8)
+
+    def are_logits(self, x: Any, targets: Any) -> bool:
+        """Whether `x` (N, C) and `targets` (N,) fit together."""
+        return self.is_plain(x) and x.ndim == 2 and self.is_index(targets) and targets.shape == x.shape[:1]
+
+    def are_rows(self, values: Any, index: Array, x: Array) -> bool:
+        """Whether `values` has the shape and type of the rows x[index], and memory of its own."""
+        return (
+            self.is_index(index)
+            and self.is_plain(values)
+            and x.size > 0
+            and x.dtype == values.dtype
+            and self.plain(x) is x
+            and values.shape == index.shape + x.shape[1:]
+            and not self.may_overlap(values, x)
+        )
+
+    def flat(self, x: Array) -> Array:
+        """The elements of x as a vector for a kernel."""
+        return self.plain(x).reshape(-1)
+
+    def rows(self, x: Array) -> Array:
+        """`x` (..., C) as a matrix (N, C) for a kernel."""
+        x = self.plain(x)
+        return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+    def as_index(self, x: Array) -> Array:
+        """Integers of any shape as an int64 vector for a kernel."""
+        return self.flat(x.astype("int64", copy=False))
+
+    def for_step(self, p: Array, g: Array, *moments: Array) -> list[Array] | None:
+        """A parameter, its gradient and its moments as vectors for a kernel; None where they do not allow that.
+
+        What changes in place cannot be copied, so it must lie in memory in the order of its elements.
+        """
+        shape, dtype = p.shape, p.dtype
+        if dtype not in self.float_types:
+            return None
+        vectors = []
+        for x in (p, g, *moments):
+            if type(x) is not self.array_type or x.dtype != dtype or x.shape != shape:
+                return None
+            contiguous = self.plain(x)
+            if contiguous is not x and x is not g:
+                return None
+            vectors.append(contiguous.reshape(-1))
+        return vectors
+
+
+def is_last(axis: Any, x: Array) -> bool:
+    """Whether `axis` is the last one of x."""
+    return x.ndim > 0 and type(axis) is int and (axis == -1 or axis == x.ndim - 1)

@@ -1,0 +1,90 @@
+"""Numba kernels of element-wise functions, over grids (see `numba_grid`).
+
+A kernel returns whether its arrays are grids of one shape and of aligned elements. If not, it has written nothing. The
+gradients also take a few elements in any layout, such as those of a sum, which are one number broadcast.
+"""
+
+from __future__ import annotations
+
+from .numba_compile import kernel
+from .numba_grid import fits, gapless, is_few, row
+from .numba_math import erf as erf_of
+from .numba_math import sigmoid as sigmoid_of
+from .numba_math import unit
+
+
+@kernel("grid grid")
+def sigmoid(x, out):
+    """1 / (1 + exp(-x))."""
+    if not (fits(x, out.shape) and fits(out, out.shape)):
+        return False
+    n, m = (1, out.size) if gapless(x) and gapless(out) else out.shape
+    for i in range(n):
+        x_i, out_i = row(x, i, m), row(out, i, m)
+        for j in range(m):
+            out_i[j] = sigmoid_of(x_i[j])
+    return True
+
+
+@kernel("grid grid")
+def erf(x, out):
+    """The error function."""
+    if not (fits(x, out.shape) and fits(out, out.shape)):
+        return False
+    n, m = (1, out.size) if gapless(x) and gapless(out) else out.shape
+    for i in range(n):
+        x_i, out_i = row(x, i, m), row(out, i, m)
+        for j in range(m):
+            out_i[j] = erf_of(x_i[j])
+    return True
+
+
+@kernel("grid grid grid")
+def sigmoid_vjp(g, y, out):
+    """g * y * (1 - y)."""
+    if not (fits(g, out.shape) and fits(y, out.shape) and fits(out, out.shape)):
+        if not (is_few(g, out.shape) and is_few(y, out.shape) and is_few(out, out.shape)):
+            return False
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                out[i, j] = g[i, j] * (y[i, j] * (unit(y[i, j]) - y[i, j]))
+        return True
+    n, m = (1, out.size) if gapless(g) and gapless(y) and gapless(out) else out.shape
+    for i in range(n):
+        g_i, y_i, out_i = row(g, i, m), row(y, i, m), row(out, i, m)
+        for j in range(m):
+            out_i[j] = g_i[j] * (y_i[j] * (unit(y_i[j]) - y_i[j]))
+    return True
+
+
+@kernel("grid grid grid")
+def tanh_vjp(g, y, out):
+    """g * (1 - y^2)."""
+    if not (fits(g, out.shape) and fits(y, out.shape) and fits(out, out.shape)):
+        if not (is_few(g, out.shape) and is_few(y, out.shape) and is_few(out, out.shape)):
+            return False
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                out[i, j] = g[i, j] * (unit(y[i, j]) - y[i, j] * y[i, j])
+        return True
+    n, m = (1, out.size) if gapless(g) and gapless(y) and gapless(out) else out.shape
+    for i in range(n):
+        g_i, y_i, out_i = row(g, i, m), row(y, i, m), row(out, i, m)
+        for j in range(m):
+            out_i[j] = g_i[j] * (unit(y_i[j]) - y_i[j] * y_i[j])
+    return True
+
+
+@kernel("grid mask grid number")
+def dropout(x, mask, out, scale):
+    """x * mask * scale. Multiplies by 0 instead of writing 0, as the other backends do: NaN stays NaN."""
+    if not (fits(x, out.shape) and fits(mask, out.shape) and fits(out, out.shape)):
+        return False
+    real = x.dtype.type
+    scale = real(scale)
+    n, m = (1, out.size) if gapless(x) and gapless(mask) and gapless(out) else out.shape
+    for i in range(n):
+        x_i, mask_i, out_i = row(x, i, m), row(mask, i, m), row(out, i, m)
+        for j in range(m):
+            out_i[j] = x_i[j] * real(mask_i[j]) * scale
+    return True

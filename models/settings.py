@@ -1,0 +1,58 @@
+"""The settings that every program has: options of the command line, each with its help and its smallest value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+S = TypeVar("S", bound="BaseSettings")
+
+
+def about(help: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What the command line tells about a setting, its smallest value, and the words that it may be."""
+    return {"help": help, "minimum": minimum, "choices": choices}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseSettings:
+    """Everything that decides what a training run does. The same settings give the same model.
+
+    Raises ValueError for a number that is too small, and for a word that is none of the choices.
+    """
+
+    out: Path = field(default=Path("out"), metadata=about("Directory for the results."))
+    steps: int = field(default=1000, metadata=about("Batches to train on.", 1))
+    seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
+    backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba, cupy, cupy:1, ..."))
+    threads: int = field(default=1, metadata=about("Threads of the BLAS library; more may help on an idle machine.", 1))
+    quick: bool = field(default=False, metadata=about("A run of seconds, to see that everything works."))
+
+    QUICK: ClassVar[dict[str, Any]] = {}  # what --quick changes
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value, minimum, choices = getattr(self, f.name), f.metadata["minimum"], f.metadata["choices"]
+            if minimum is not None and not (value >= minimum and math.isfinite(value)):
+                raise ValueError(f"--{f.name} must be at least {minimum:g}, not {value}")
+            if choices and value not in choices:
+                raise ValueError(f"--{f.name} is one of {', '.join(choices)}, not {value!r}")
+
+    def resolved(self: S) -> S:
+        """The settings that count: with `quick`, what that changes is changed."""
+        return replace(self, **self.QUICK) if self.quick else self
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def writable(directory: Path) -> Path:
+    """Make a directory and see that files can be written there: better now than after a minute of training."""
+    directory.mkdir(parents=True, exist_ok=True)
+    probe = directory / ".writable"
+    probe.write_bytes(b"")
+    probe.unlink()
+    return directory
