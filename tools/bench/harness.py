@@ -1,52 +1,164 @@
-"""Timing contenders fairly, and writing the result down."""
+"""Timing contenders fairly: first calls apart, results compared, then all in turn."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
-import os
-import platform
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 
 @dataclass
 class Figure:
-    """What one contender needed: the median of its runs, and the range that the middle half of them fell into."""
+    """What one contender needed: the median of its runs, and the range that the middle half of them fell into.
+
+    Attributes:
+        first: seconds of the very first call, with compilation; None if it was not timed.
+        cores: processor time over elapsed time. Above the number of threads, something was not pinned.
+    """
 
     median: float
     low: float
     high: float
     runs: int
+    first: float | None = None
+    cores: float | None = None
+
+
+@dataclass
+class Target:
+    """What a contender is to reach: at most `limit` times the reference's figure."""
+
+    contender: str
+    reference: str
+    limit: float
+
+
+@dataclass
+class Contender:
+    """Something to time.
+
+    Attributes:
+        run: does the work once, and is over when the work is.
+        result: what the work amounted to, as an array or a number, to compare with the other contenders'; by default
+            what `run` returned. None is not compared.
+    """
+
+    run: Callable[[], Any]
+    result: Callable[[], Any] | None = None
 
 
 @dataclass
 class Row:
-    """One line of the table: contenders that did the same work.
-
-    `reference` names the contender that the others are compared with; `target` is the ratio that minigrad is to reach.
-    """
+    """Contenders that did the same work. `reference` names the one that the others are compared with first."""
 
     group: str
     name: str
     unit: str
     figures: dict[str, Figure]
     reference: str = ""
-    target: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
+    targets: list[Target] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
-    def ratio(self, contender: str) -> float | None:
-        """The contender's median over the reference's; None if the reference did not run."""
-        if self.reference not in self.figures:
+    def ratio(self, contender: str, reference: str | None = None) -> float | None:
+        """The contender's median over the reference's; None if one of the two did not run."""
+        wanted = self.reference if reference is None else reference
+        if wanted not in self.figures or contender not in self.figures:
             return None
-        return self.figures[contender].median / self.figures[self.reference].median
+        return self.figures[contender].median / self.figures[wanted].median
+
+    def references(self) -> list[str]:
+        """What ratios are shown to: the row's reference and those of its targets, as far as they ran."""
+        names = dict.fromkeys([self.reference, *(t.reference for t in self.targets)])
+        return [name for name in names if name in self.figures]
+
+    def outcomes(self) -> list[tuple[Target, float, bool]]:
+        """Each target whose two contenders ran, with the ratio, and whether it was reached."""
+        found = [(target, self.ratio(target.contender, target.reference)) for target in self.targets]
+        return [(target, ratio, ratio <= target.limit) for target, ratio in found if ratio is not None]
 
 
-def measure(contenders: dict[str, Callable[[], Any]], rounds: int, warm_up: int = 2) -> dict[str, Figure]:
+class Disagreement(RuntimeError):
+    """Two contenders computed different things."""
+
+
+def compare(
+    contenders: Mapping[str, Contender],
+    seconds: float,
+    rounds: tuple[int, int] = (7, 60),
+    tolerance: float = 1e-4,
+) -> tuple[dict[str, Figure], list[str]]:
+    """Call each contender twice, make sure that the results agree, then time all in turn.
+
+    Args:
+        contenders: by name. The first one that has a result is what the others are compared with.
+        seconds: how long the timing should take, roughly.
+        rounds: the least and the most times that each contender is timed.
+        tolerance: relative to the largest element of the result.
+
+    Returns the figures in seconds a call, and a note for each contender that could not run. minigrad has to.
+    Raises Disagreement if results differ.
+    """
+    notes: list[str] = []
+    running: dict[str, Contender] = {}
+    results: dict[str, Any] = {}
+    first: dict[str, float] = {}
+    for name, contender in contenders.items():
+        try:
+            begun = time.perf_counter()
+            values = [contender.run()]
+            first[name] = time.perf_counter() - begun
+            values.append(contender.run())
+            results[name] = values if contender.result is None else contender.result()
+        except Exception as error:
+            if name.startswith("minigrad"):
+                raise
+            notes.append(f"{name} failed: {type(error).__name__}: {_first_line(error)}")
+            continue
+        running[name] = contender
+    check(results, tolerance)
+    runs = {name: contender.run for name, contender in running.items()}
+    figures = measure(runs, rounds_for(runs, seconds, rounds), warm_up=1)
+    for name, figure in figures.items():
+        figure.first = first[name]
+    return figures, notes
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")[:200]
+
+
+def check(results: Mapping[str, Any], tolerance: float) -> None:
+    """Raise Disagreement unless all results that are not None are the same within `tolerance`."""
+    arrays = {name: np.asarray(value, np.float64) for name, value in results.items() if _is_result(value)}
+    if not arrays:
+        return
+    first, expected = next(iter(arrays.items()))
+    for name, found in arrays.items():
+        if found.shape != expected.shape:
+            raise Disagreement(f"{name} has results of shape {found.shape}, {first} of shape {expected.shape}")
+        error = np.max(np.abs(found - expected), initial=0.0)
+        if not error <= tolerance * np.max(np.abs(expected), initial=0.0):
+            raise Disagreement(f"{name} differs from {first} by up to {error:.3g}, in results like {found.flat[:3]}")
+
+
+def _is_result(value: Any) -> bool:
+    return value is not None and not (isinstance(value, list) and None in value)
+
+
+def rounds_for(runs: Mapping[str, Callable[[], Any]], seconds: float, rounds: tuple[int, int]) -> int:
+    """How many rounds fit into `seconds`, within the bounds given; found with one round."""
+    begun = time.perf_counter()
+    for run in runs.values():
+        run()
+    least, most = rounds
+    return min(most, max(least, int(seconds / (time.perf_counter() - begun))))
+
+
+def measure(contenders: Mapping[str, Callable[[], Any]], rounds: int, warm_up: int = 2) -> dict[str, Figure]:
     """Time each contender `rounds` times, all in turn, so that a slow moment of the machine hits all of them.
 
     Figures are in seconds a call.
@@ -55,12 +167,17 @@ def measure(contenders: dict[str, Callable[[], Any]], rounds: int, warm_up: int 
         for _ in range(warm_up):
             run()
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    busy = dict.fromkeys(contenders, 0.0)
     for _ in range(rounds):
         for name, run in contenders.items():
-            start = time.perf_counter()
+            used, start = time.process_time(), time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
-    return {name: summary(t) for name, t in times.items()}
+            busy[name] += time.process_time() - used
+    figures = {name: summary(t) for name, t in times.items()}
+    for name, figure in figures.items():
+        figure.cores = busy[name] / max(sum(times[name]), 1e-9)
+    return figures
 
 
 def summary(times: list[float]) -> Figure:
@@ -71,59 +188,9 @@ def summary(times: list[float]) -> Figure:
     return Figure(median, low, high, len(times))
 
 
-def scaled(figures: dict[str, Figure], factor: float) -> dict[str, Figure]:
-    """The figures in another unit."""
-    return {name: Figure(f.median * factor, f.low * factor, f.high * factor, f.runs) for name, f in figures.items()}
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on: processor, cores, versions, thread counts."""
-    versions: dict[str, str | None] = {}
-    for package in ("minigrad", "numpy", "numba", "torch"):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
+def scaled(figures: Mapping[str, Figure], factor: float) -> dict[str, Figure]:
+    """The figures in another unit. First calls stay in seconds."""
     return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "threads": int(os.environ.get("OMP_NUM_THREADS", "0")) or None,
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        name: Figure(f.median * factor, f.low * factor, f.high * factor, f.runs, f.first, f.cores)
+        for name, f in figures.items()
     }
-
-
-def heading(about: dict[str, Any]) -> str:
-    """Machine, threads and versions in a sentence."""
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
-    where = f"{about['processor']}, {about['cores']} cores, {about['threads']} thread(s)"
-    return f"Measured on {where}, with Python {about['python']}, {versions}."
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as Markdown: a line a contender, with its ratio to the reference."""
-    lines = ["| work | contender | median | middle half | ratio | target |", "| --- | --- | ---: | ---: | ---: | --- |"]
-    for row in rows:
-        for name, f in row.figures.items():
-            ratio = row.ratio(name)
-            shown = "" if ratio is None or name == row.reference else f"{ratio:.2f}"
-            target = row.target if name.startswith("minigrad") and ratio is not None else ""
-            span = f"{f.low:.3g} to {f.high:.3g}" if f.runs > 1 else ""
-            lines.append(f"| {row.name} | {name} | {f.median:.3g} {row.unit} | {span} | {shown} | {target} |")
-    return "\n".join(lines)
-
-
-def write_json(path: str, rows: list[Row], about: dict[str, Any]) -> None:
-    """Write machine, rows and ratios to a file."""
-    data = [asdict(row) | {"ratios": {name: row.ratio(name) for name in row.figures}} for row in rows]
-    Path(path).write_text(json.dumps({"machine": about, "rows": data}, indent=2) + "\n", encoding="utf-8")

@@ -6,13 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from .frameworks import Settings
 from .harness import Figure, Row, measure, scaled
 
 
-def rows(quick: bool, threads: int) -> list[Row]:
+def rows(settings: Settings) -> list[Row]:
     """One row, in milliseconds; the difference is in the notes and has its own line."""
     figures = scaled(
-        measure({"import minigrad": _fresh("minigrad"), "import numpy": _fresh("numpy")}, 5 if quick else 15, 1), 1e3
+        measure(
+            {"import minigrad": _fresh("minigrad"), "import numpy": _fresh("numpy")}, 3 if settings.quick else 15, 1
+        ),
+        1e3,
     )
     extra = figures["import minigrad"].median - figures["import numpy"].median
     figures["minigrad beyond numpy"] = Figure(extra, extra, extra, 1)

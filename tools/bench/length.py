@@ -9,20 +9,21 @@ import numpy as np
 
 import minigrad as mg
 
+from .frameworks import Settings
 from .harness import Figure, Row, measure, scaled
 
 LENGTHS = (64, 256, 1024, 4096)
 BATCH, HIDDEN = 8, 32
 
 
-def rows(quick: bool, threads: int) -> list[Row]:
+def rows(settings: Settings) -> list[Row]:
     """Microseconds and saved bytes a step of an LSTM written as ordinary operations, forward and backward.
 
     Python's garbage collector is paused in the loop, as `nn.Recurrent` does it; one row shows what it costs otherwise.
     """
-    lengths = LENGTHS[:3] if quick else LENGTHS
+    lengths = LENGTHS[:3] if settings.quick else LENGTHS
     runs = {f"T={steps}": _unrolled(steps) for steps in lengths}
-    rounds = 5 if quick else 9
+    rounds = 3 if settings.quick else 9
     plain = measure(runs, rounds)
     paused = measure({name: _paused(run) for name, run in runs.items()}, rounds)
     saved: dict[str, Figure] = {}

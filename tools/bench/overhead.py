@@ -2,88 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-import minigrad as mg
-
-from .harness import Row, measure, scaled
+from .frameworks import Settings, by_hand, on_minigrad
+from .harness import Contender, Row, Target, compare, scaled
 
 LENGTH = 250  # repetitions of the four operations in one chain
 OPERATIONS = 4
 
 
-def rows(quick: bool, threads: int) -> list[Row]:
+def rows(settings: Settings) -> list[Row]:
     """One row: microseconds an operation for multiply, add, tanh, matmul on 8 x 8 float32."""
-    rng = np.random.default_rng(0)
-    start, factor, shift = (rng.standard_normal((8, 8)).astype(np.float32) for _ in range(3))
-    weight = (rng.standard_normal((8, 8)) / 8**0.5).astype(np.float32)
-    arrays = (start, factor, shift, weight)
-    contenders = {"minigrad (numpy)": _minigrad(arrays), "NumPy by hand": _by_hand(arrays)}
-    torch_chain = _torch(arrays, threads)
-    if torch_chain is not None:
-        contenders["PyTorch eager"] = torch_chain
-    figures = measure(contenders, rounds=20 if quick else 100, warm_up=5)
+    values = arrays()
+    contenders: dict[str, Contender] = {}
+    for backend in on_minigrad.backends():
+        contenders |= on_minigrad.chain(values, LENGTH, backend)
+    contenders |= settings.contenders("chain", values, LENGTH) | by_hand.chain(values, LENGTH)
+    figures, notes = compare(contenders, seconds=1.0 if settings.quick else 8.0, rounds=(5, 100))
     per_operation = scaled(figures, 1e6 / (LENGTH * OPERATIONS))
     name = "chain of 8x8 operations, forward + backward, per operation"
-    return [Row("overhead", name, "us", per_operation, "PyTorch eager", "<= 0.7")]
+    if "tinygrad" in settings.others:
+        notes.append("tinygrad executes nothing until a whole graph is compiled: it has no time per operation")
+    targets = [Target("minigrad (numpy)", "PyTorch eager", 0.7)]
+    return [Row("overhead", name, "us", per_operation, "PyTorch eager", targets, notes)]
 
 
-def _minigrad(arrays: tuple[Any, ...]) -> Callable[[], Any]:
-    x, a, b, w = (mg.tensor(v, requires_grad=True) for v in arrays)
-    seed = np.ones((8, 8), np.float32)
-
-    def chain() -> None:
-        for t in (x, a, b, w):
-            t.grad = None
-        h = x
-        for _ in range(LENGTH):
-            h = mg.tanh(h * a + b) @ w
-        h.backward(seed)
-
-    return chain
-
-
-def _torch(arrays: tuple[Any, ...], threads: int) -> Callable[[], Any] | None:
-    try:
-        import torch
-    except ImportError:
-        return None
-    torch.set_num_threads(threads)
-    x, a, b, w = (torch.tensor(v, requires_grad=True) for v in arrays)
-    seed = torch.ones(8, 8)
-
-    def chain() -> None:
-        for t in (x, a, b, w):
-            t.grad = None
-        h = x
-        for _ in range(LENGTH):
-            h = torch.tanh(h * a + b) @ w
-        h.backward(seed)
-
-    return chain
-
-
-def _by_hand(arrays: tuple[Any, ...]) -> Callable[[], Any]:
-    """The same arithmetic in plain NumPy, without any framework: the floor."""
-    x, a, b, w = arrays
-
-    def chain() -> None:
-        h, kept = x, []
-        for _ in range(LENGTH):
-            y = np.tanh(h * a + b)
-            kept.append((h, y))
-            h = y.dot(w)
-        g = np.ones((8, 8), np.float32)
-        da, db, dw = np.zeros_like(a), np.zeros_like(b), np.zeros_like(w)
-        for h, y in reversed(kept):
-            dw += y.T.dot(g)
-            g = g.dot(w.T)
-            g = g * (1 - y * y)
-            db += g
-            da += g * h
-            g = g * a
-
-    return chain
+def arrays() -> tuple[Any, ...]:
+    """x, a, b, w (8, 8) for the chain x <- tanh(x * a + b) @ w, which forgets where it started."""
+    rng = np.random.default_rng(0)
+    x, a, b, w = (rng.standard_normal((8, 8)).astype(np.float32) for _ in range(4))
+    return x, a / 2, b, w / (2 * 8**0.5)

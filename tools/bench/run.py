@@ -3,35 +3,79 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from . import imports, length, lstm, overhead, parse
-from .harness import Row, heading, machine, table, write_json
+import minigrad as mg
 
-GROUPS = {"overhead": overhead.rows, "lstm": lstm.rows, "length": length.rows, "import": imports.rows}
+from . import (
+    bandwidth,
+    cells,
+    cross_entropy,
+    embedding,
+    imports,
+    length,
+    memory,
+    numba_kernels,
+    optimizer,
+    overhead,
+    parse,
+    scaling,
+)
+from .frameworks import OTHERS, load
+from .harness import Row
+from .report import heading, machine, report, table, targets, write_json, write_markdown
+
+GROUPS = {
+    "bandwidth": bandwidth.rows,
+    "overhead": overhead.rows,
+    "cells": cells.rows,
+    "scaling": scaling.rows,
+    "length": length.rows,
+    "cross-entropy": cross_entropy.rows,
+    "embedding": embedding.rows,
+    "optimizer": optimizer.rows,
+    "numba-kernels": numba_kernels.rows,
+    "memory": memory.rows,
+    "import": imports.rows,
+}
 
 
 def run() -> int:
     """Measure, print, write."""
     options = parse()
     if options.only is not None and options.only not in GROUPS:
-        print(f"minigrad bench: no group {options.only!r}; there are {', '.join(GROUPS)}", file=sys.stderr)
-        return 2
-    about = machine()
-    print(heading(about), flush=True)
+        return _refused(f"no group {options.only!r}; there are {', '.join(GROUPS)}")
+    unknown = [name for name in options.frameworks or () if name not in OTHERS]
+    if unknown:
+        return _refused(f"no framework {unknown[0]!r}; beside minigrad there are {', '.join(OTHERS)}")
+    mg.set_num_threads(options.threads)
+    settings = load(options.quick, options.threads, options.frameworks)
+    about = machine(options.threads)
+    title = heading(about, settings.absent)
+    print(title, flush=True)
     rows: list[Row] = []
     for name, measure in GROUPS.items():
-        if options.only in (None, name):
-            rows += measure(options.quick, options.threads)
-    print()
-    print(table(rows))
-    if options.markdown:
-        Path(options.markdown).write_text(f"{heading(about)}\n\n{table(rows)}\n", encoding="utf-8")
-        print(f"\nwritten to {options.markdown}")
-    if options.json:
-        write_json(options.json, rows, about)
-        print(f"\nwritten to {options.json}")
+        if options.only not in (None, name):
+            continue
+        print(f"\n## {name}", flush=True)
+        for row in measure(settings):
+            rows.append(row)
+            print("\n" + table(row, options.threads), flush=True)
+            # At once: a run of everything takes long, and what was measured should not be lost.
+            if options.markdown:
+                write_markdown(options.markdown, title, report(rows, options.threads))
+            if options.json:
+                write_json(options.json, rows, about, settings.absent)
+    if any(row.outcomes() for row in rows):
+        print("\n" + targets(rows))
+    for path in (options.markdown, options.json):
+        if path:
+            print(f"\nwritten to {path}")
     return 0
+
+
+def _refused(reason: str) -> int:
+    print(f"minigrad bench: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

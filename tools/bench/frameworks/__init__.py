@@ -1,0 +1,85 @@
+"""What is measured: one module a framework, each with some of these functions.
+
+    chain(arrays, length)               a forward and backward pass through many tiny operations
+    training_steps(problem)             training steps of the language model, {name: step}
+    cross_entropy(logits, targets)      the loss and its gradient
+    embedding_gradient(weight, indices, gradient)
+    optimizer_steps(kind, arrays, gradients)
+
+All but `training_steps` return {name: Contender}. A module leaves out what its framework does not have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+# name -> (module here, package that it needs)
+OTHERS = {
+    "torch": ("on_torch", "torch"),
+    "autograd": ("on_autograd", "autograd"),
+    "jax": ("on_jax", "jax"),
+    "tinygrad": ("on_tinygrad", "tinygrad"),
+}
+
+
+@dataclass
+class Settings:
+    """What to measure, as the command line says.
+
+    Attributes:
+        quick: fewer repetitions and smaller sizes.
+        threads: of every library.
+        others: the modules of the frameworks beside minigrad that take part, by name.
+        absent: why the others do not.
+    """
+
+    quick: bool = False
+    threads: int = 1
+    others: dict[str, ModuleType] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def contenders(self, function: str, *arguments: Any, without: Sequence[str] = ()) -> dict[str, Any]:
+        """What the frameworks that have `function` return for these arguments, together."""
+        found: dict[str, Any] = {}
+        for name, module in self.others.items():
+            if hasattr(module, function) and name not in without:
+                found |= getattr(module, function)(*arguments)
+        return found
+
+
+def load(quick: bool, threads: int, wanted: Sequence[str] | None = None) -> Settings:
+    """Import the frameworks that are installed; of `wanted` (names in OTHERS) alone, if that is given."""
+    settings = Settings(quick, threads)
+    for name, (module, package) in OTHERS.items():
+        reason = _why_absent(name, package, wanted)
+        if reason is None:
+            settings.others[name] = importlib.import_module(f".{module}", __name__)
+            if hasattr(settings.others[name], "pin"):
+                settings.others[name].pin(threads)
+        else:
+            settings.absent[name] = reason
+    return settings
+
+
+def _why_absent(name: str, package: str, wanted: Sequence[str] | None) -> str | None:
+    if wanted is not None and name not in wanted:
+        return "not asked for"
+    if importlib.util.find_spec(package) is None:
+        return "not installed"
+    if name == "tinygrad" and shutil.which(os.environ.get("CC", "clang")) is None:
+        return "its CPU device needs clang"
+    return None
+
+
+def changes(before: Sequence[Any], after: Sequence[Any]) -> Any:
+    """By how much the first elements of each array have changed: enough to see that optimizers do the same."""
+    return np.concatenate([np.ravel(b)[:8].astype(np.float64) - np.ravel(a)[:8] for a, b in zip(before, after)])
