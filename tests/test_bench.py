@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,10 +58,13 @@ def test_figures_are_medians_and_quartiles():
     assert summary([2.0]) == Figure(2.0, 2.0, 2.0, 1)
 
 
-def test_contenders_take_turns():
+def test_contenders_take_turns_in_changing_order():
     calls = []
-    measure({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3, warm_up=1)
-    assert "".join(calls) == "ab" + "ababab"
+    measure({name: lambda name=name: calls.append(name) for name in "abc"}, rounds=20, warm_up=1)
+    assert calls[:3] == ["a", "b", "c"]  # to warm up
+    rounds = [tuple(calls[i : i + 3]) for i in range(3, 63, 3)]
+    assert all(sorted(r) == ["a", "b", "c"] for r in rounds)
+    assert len(set(rounds)) > 3
 
 
 def test_rounds_stay_within_their_bounds():
@@ -334,3 +338,21 @@ def test_without_a_gpu_one_line_says_so(tmp_path):
 def test_files_are_named_after_the_gpu():
     assert slug("NVIDIA H200") == "nvidia-h200"
     assert slug("Tesla V100-SXM2 (16GB)") == "tesla-v100-sxm2-16gb"
+
+
+def test_libraries_choose_their_instructions_or_are_limited_alike(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert not {"OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY"} & set(environment(1))
+    limited = environment(1, "avx2")
+    assert limited["OPENBLAS_CORETYPE"] == "Haswell"
+    assert limited["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert "max_isa=AVX2" in limited["XLA_FLAGS"]
+
+
+def test_a_group_of_many_rows_is_one_table_and_one_target():
+    rows = [replace(made_up_row(), name=f"work {i}") for i in range(60)]
+    text = report(rows)
+    assert text.count("| work 7 | 2 | 4 | 10 | 0.50 | 2.50 |") == 1
+    assert "group, the worst of 120: work 0" in text
+    assert text.count("### ") == 0

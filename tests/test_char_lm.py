@@ -45,6 +45,16 @@ def test_it_learns(trained):
     assert all(norm > 0 for norm in metrics["gradient_norm"])
 
 
+def test_it_trains_on_every_backend(backend, text, tmp_path):
+    settings = Settings(text=text, out=tmp_path, backend=backend, **TINY | {"steps": 20})
+    metrics = char_lm.train(settings)
+    bits = metrics["bits_per_character"]
+    assert np.mean(bits[-3:]) < 0.9 * np.mean(bits[:3])
+    assert metrics["settings"]["backend"] == backend
+    assert metrics["held_out_bits_per_character"] < math.log2(metrics["vocabulary"])
+    assert char_lm.load(tmp_path).head.weight.backend.name == backend  # the default backend during this test
+
+
 def test_the_files_are_there_and_valid(trained):
     _, metrics, out = trained
     assert {path.name for path in out.iterdir()} == {"loss.png", "graph.svg", "model.safetensors", "metrics.json"}

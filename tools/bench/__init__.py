@@ -1,6 +1,7 @@
 """The benchmark: minigrad beside other frameworks (where they are installed), hand-written NumPy, and floors.
 
-    minigrad bench [--threads N] [--quick] [--only NAME] [--frameworks LIST] [--json FILE] [--markdown FILE]
+    minigrad bench [--threads N] [--quick] [--only NAME] [--frameworks LIST] [--instructions avx2]
+                   [--json FILE] [--markdown FILE]
 
 All contenders of a row are run in turn in one process with the same number of threads, after a warm-up, and shown to
 compute the same thing; the figures are medians, and what counts are the ratios between contenders of one row.
@@ -18,6 +19,24 @@ from collections.abc import Sequence
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
+# Variables that tell a library which processor to compute for. Each library is to find out by itself, as it does where
+# nobody has set them. With --instructions avx2 all are limited alike.
+PROCESSOR_VARIABLES = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_L2_SIZE": None,
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+}
+
+# glibc's settings by which it keeps memory that was freed. Otherwise the system takes it back when one contender ends a
+# step, and the next one pays for getting it again.
+MEMORY_VARIABLES = {"MALLOC_TRIM_THRESHOLD_": str(1 << 31), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
+
+
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, of the command and of the measuring process alike. Ends the process on wrong usage."""
     parser = argparse.ArgumentParser(prog="minigrad bench", description=__doc__.splitlines()[0])
@@ -32,18 +51,28 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=lambda text: [name for name in text.split(",") if name],
         help="those of torch,autograd,jax,tinygrad that take part (default: all installed; '' for none)",
     )
+    parser.add_argument(
+        "--instructions",
+        choices=("all", "avx2"),
+        default="all",
+        help="what libraries may use of an x86 processor: all of it as they see fit (default), or AVX2 at most",
+    )
     options = parser.parse_args(argv)
     if options.threads < 1:
         parser.error(f"--threads must be at least 1, not {options.threads}")
     return options
 
 
-def environment(threads: int) -> dict[str, str]:
-    """The variables of a process in which every library uses this many threads."""
-    variables = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
+def environment(threads: int, instructions: str = "all") -> dict[str, str]:
+    """The variables of a process in which every library uses this many threads, and these instructions."""
+    variables = {name: value for name, value in os.environ.items() if name not in PROCESSOR_VARIABLES}
+    if instructions == "avx2":
+        variables |= {name: value for name, value in PROCESSOR_VARIABLES.items() if value is not None}
+    variables |= dict.fromkeys(THREAD_VARIABLES, str(threads)) | MEMORY_VARIABLES
     variables |= {"NPROC": str(threads), "NUM_CPU_THREADS": str(threads), "DEV": "CPU"}  # XLA; tinygrad
-    if threads == 1:
-        variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false " + os.environ.get("XLA_FLAGS", "")
+    xla = ["--xla_cpu_multi_thread_eigen=false"] if threads == 1 else []
+    xla += ["--xla_cpu_max_isa=AVX2"] if instructions == "avx2" else []
+    variables["XLA_FLAGS"] = " ".join([*xla, os.environ.get("XLA_FLAGS", "")])
     return variables | {"JAX_PLATFORMS": "cpu"}
 
 
@@ -52,4 +81,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = parse(arguments)
     command = [sys.executable, "-m", "minigrad.tools.bench.run", *arguments]
-    return subprocess.run(command, env=environment(options.threads), check=False).returncode
+    return subprocess.run(command, env=environment(options.threads, options.instructions), check=False).returncode

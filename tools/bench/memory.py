@@ -12,6 +12,7 @@ import ctypes
 import ctypes.util
 import gc
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 
 import minigrad as mg
 
+from . import MEMORY_VARIABLES
 from .frameworks import Settings, by_hand, load, on_minigrad
 from .harness import Figure, Row
 from .language_model import Problem, Step, problem
@@ -79,7 +81,8 @@ def saved_bytes(settings: Settings, work: Problem) -> dict[str, int]:
 def _in_a_process(name: str, work: Problem) -> dict[str, float]:
     size = (work.batch, work.steps, work.hidden, work.vocabulary)
     command = [sys.executable, "-m", __spec__.name, name, "--size", *map(str, size)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    variables = {name: value for name, value in os.environ.items() if name not in MEMORY_VARIABLES}
+    done = subprocess.run(command, env=variables, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the process that measures the memory of {name} failed: {done.stderr.strip()[-500:]}")
     return json.loads(done.stdout.splitlines()[-1])

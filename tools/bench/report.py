@@ -14,10 +14,11 @@ from typing import Any
 from .harness import Figure, Row
 
 PACKAGES = ("minigrad", "numpy", "numba", "torch", "jax", "autograd", "tinygrad")
+MANY = 50  # rows, or targets, of a group: more are put into one table, and into one line
 LONG_START = 1.0  # seconds; where a first call took longer, the table has a column for it
 
 
-def machine(threads: int) -> dict[str, Any]:
+def machine(threads: int, instructions: str = "all") -> dict[str, Any]:
     """What the figures depend on: processor, cores, versions, thread counts."""
     versions: dict[str, str | None] = {}
     for package in PACKAGES:
@@ -32,6 +33,8 @@ def machine(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": versions,
         "threads": threads,
+        "instructions": instructions,
+        "linear_algebra": _linear_algebra(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
@@ -41,11 +44,27 @@ def heading(about: dict[str, Any], absent: dict[str, str] | None = None) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
     where = f"{about['processor']}, {about['cores']} cores, {about['threads']} thread(s)"
     text = f"Measured on {where}, with Python {about['python']}, {versions}."
+    if about.get("linear_algebra"):
+        text += f" NumPy's linear algebra: {about['linear_algebra']}."
+    if about.get("instructions", "all") != "all":
+        text += f" All libraries limited to {about['instructions'].upper()}."
     if about.get("load") is not None:
         text += f" Load average before the start: {about['load']:.1f}."
     if absent:
         text += " Not measured: " + "; ".join(f"{name} ({reason})" for name, reason in absent.items()) + "."
     return text
+
+
+def _linear_algebra() -> str | None:
+    """NumPy's library, its version, and the kind of processor that it has chosen its kernels for."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        return None
+    for info in threadpoolctl.threadpool_info():
+        if info["user_api"] == "blas" and "numpy" in info["filepath"]:
+            return " ".join(str(info[key]) for key in ("internal_api", "version", "architecture") if info.get(key))
+    return None
 
 
 def _processor() -> str:
@@ -59,9 +78,10 @@ def _processor() -> str:
 def report(rows: list[Row], threads: int | None = None) -> str:
     """All rows as Markdown: first the targets and whether they were reached, then the tables."""
     parts = [targets(rows)] if any(row.outcomes() for row in rows) else []
-    for group, members in groupby(rows, key=lambda row: row.group):
+    for group, found in groupby(rows, key=lambda row: row.group):
+        members = list(found)
         parts.append(f"## {group}")
-        parts += [table(row, threads) for row in members]
+        parts += [table(row, threads) for row in members] if len(members) <= MANY else [compact(members)]
     return "\n\n".join(parts)
 
 
@@ -73,11 +93,28 @@ def targets(rows: list[Row]) -> str:
         "| work | contender | compared with | ratio | at most | reached |",
         "| --- | --- | --- | ---: | ---: | --- |",
     ]
-    for row in rows:
-        for target, ratio, reached in row.outcomes():
+    for group, found in groupby(rows, key=lambda row: row.group):
+        outcomes = [(row.name, *outcome) for row in found for outcome in row.outcomes()]
+        if len(outcomes) > MANY:
+            name, target, ratio, reached = max(outcomes, key=lambda outcome: outcome[2])
+            outcomes = [(f"{group}, the worst of {len(outcomes)}: {name}", target, ratio, reached)]
+        for name, target, ratio, reached in outcomes:
             said = "yes" if reached else "no"
             limit = f"{target.limit:.2f}"
-            lines.append(f"| {row.name} | {target.contender} | {target.reference} | {ratio:.2f} | {limit} | {said} |")
+            lines.append(f"| {name} | {target.contender} | {target.reference} | {ratio:.2f} | {limit} | {said} |")
+    return "\n".join(lines)
+
+
+def compact(rows: list[Row]) -> str:
+    """Many rows with the same contenders as one table: a line a row."""
+    names = list(rows[0].figures)
+    shown = [name for name in names if name != rows[0].reference]
+    titles = ["work", *(f"{name}, {rows[0].unit}" for name in names), *(f"{name}, ratio" for name in shown)]
+    lines = ["| " + " | ".join(titles) + " |", "| --- |" + " ---: |" * (len(titles) - 1)]
+    for row in rows:
+        medians = [f"{row.figures[name].median:.3g}" for name in names]
+        ratios = [f"{row.ratio(name):.2f}" for name in shown]
+        lines.append("| " + " | ".join([row.name, *medians, *ratios]) + " |")
     return "\n".join(lines)
 
 
@@ -128,8 +165,9 @@ def write_json(path: str | Path, rows: list[Row], about: dict[str, Any], absent:
         outcomes = [asdict(t) | {"ratio": ratio, "reached": reached} for t, ratio, reached in row.outcomes()]
         ratios = {name: {other: row.ratio(name, other) for other in row.references()} for name in row.figures}
         data.append(asdict(row) | {"ratios": ratios, "targets": outcomes})
-    content = {"machine": about, "not measured": absent or {}, "rows": data}
-    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    head = json.dumps({"machine": about, "not measured": absent or {}}, indent=1).removesuffix("\n}")
+    body = ",\n  ".join(map(json.dumps, data))  # a line a row: readable side by side, and in a comparison of two files
+    Path(path).write_text(f'{head},\n "rows": [\n  {body}\n ]\n}}\n', encoding="utf-8")
 
 
 def write_markdown(path: str | Path, title: str, body: str) -> None:

@@ -49,7 +49,7 @@ def run() -> int:
         return _refused(f"no framework {unknown[0]!r}; beside minigrad there are {', '.join(OTHERS)}")
     mg.set_num_threads(options.threads)
     settings = load(options.quick, options.threads, options.frameworks)
-    about = machine(options.threads)
+    about = machine(options.threads, options.instructions)
     title = heading(about, settings.absent)
     print(title, flush=True)
     rows: list[Row] = []
