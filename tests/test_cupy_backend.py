@@ -16,6 +16,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad import random as mg_random
 from minigrad.backends import BackendUnavailable
+from minigrad.tools import system
 
 pytestmark = pytest.mark.skipif(not STAND_IN, reason="there is a GPU, or no g++ for the emulator")
 
@@ -71,6 +72,13 @@ def test_a_missing_gpu_is_named(monkeypatch):
 def test_a_device_that_is_not_there_has_no_backend():
     with pytest.raises(mg.BackendError, match="no GPU 7"):
         mg.get_backend("cupy:7")
+
+
+def test_info_names_every_gpu(two):
+    facts = dict(system.describe())
+    assert facts["backend cupy"] == "available"
+    assert "name " in facts["GPU cupy"]
+    assert "compute_capability " in facts["GPU cupy:1"]
 
 
 def test_it_describes_its_device(cupy):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import mpmath
 import numpy as np
 import pytest
 
 pytest.importorskip("numba")
+pytest.importorskip("mpmath")
 
+import mpmath
 from numba import njit
 
 from minigrad.backends import numba_compile, numba_math

@@ -187,3 +187,20 @@ def test_importing_the_drawing_does_not_load_the_libraries(tmp_path):
         "print([name for name in ('graphviz', 'pygraphviz', 'matplotlib') if name in sys.modules])"
     )
     assert run_python("-c", code, cwd=tmp_path) == "[]"
+
+
+# --- images with a GPU ------------------------------------------------------------------------------------------------
+
+ABSENT = "hypothesis torch matplotlib rich safetensors typer mpmath threadpoolctl ml_dtypes graphviz pygraphviz jax"
+COLLECT = f"""
+import sys
+import pytest
+sys.modules |= dict.fromkeys({ABSENT.split()})
+sys.exit(pytest.main(["-m", "gpu", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]))
+"""
+
+
+def test_what_runs_on_a_gpu_needs_cupy_numpy_numba_and_pytest_alone():
+    done = subprocess.run([sys.executable, "-c", COLLECT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "test_gpu.py::test_programs_run[adding]" in done.stdout

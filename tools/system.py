@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ def describe() -> list[tuple[str, str]]:
     for name in REGISTRY:
         reason = missing.get(name)
         facts.append((f"backend {name}", "available" if reason is None else "missing: " + " ".join(reason.split())))
+    facts += [] if "cupy" in missing else _gpus()
     facts += [("BLAS", _blas()), *_threads()]
     facts += [(name, _version(name)) for name in OPTIONAL]
     return facts
@@ -41,6 +43,13 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _gpus() -> list[tuple[str, str]]:
+    """Each GPU by the name of its backend."""
+    first: Any = mg.get_backend("cupy")
+    backends: list[Any] = [first, *(mg.get_backend(f"cupy:{i}") for i in range(1, first.device_count()))]
+    return [(f"GPU {b.name}", ", ".join(f"{k} {v}" for k, v in b.describe().items())) for b in backends]
 
 
 def _blas() -> str:

@@ -196,6 +196,10 @@ class CupyBackend(CupyIndexing, CupyRandom):
         """Give the memory that the pool keeps for arrays to come back to the device."""
         cupy.get_default_memory_pool().free_all_blocks()
 
+    def device_count(self) -> int:
+        """How many GPUs there are; each is a backend."""
+        return cupy.cuda.runtime.getDeviceCount()
+
     def describe(self) -> dict[str, Any]:
         """The GPU and its software: name, memory_bytes, compute_capability, cuda, driver, cupy, tf32."""
         runtime = cupy.cuda.runtime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import minigrad as mg
@@ -47,7 +48,8 @@ def run() -> int:
     unknown = [name for name in options.frameworks or () if name not in OTHERS]
     if unknown:
         return _refused(f"no framework {unknown[0]!r}; beside minigrad there are {', '.join(OTHERS)}")
-    mg.set_num_threads(options.threads)
+    with contextlib.suppress(ImportError):  # without threadpoolctl the variables that it was started with must do
+        mg.set_num_threads(options.threads)
     settings = load(options.quick, options.threads, options.frameworks)
     about = machine(options.threads, options.instructions)
     title = heading(about, settings.absent)
