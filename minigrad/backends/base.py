@@ -241,6 +241,13 @@ class Backend(Composed):
 
         `velocity` is None without momentum.
         """
+        if velocity is None:
+            done = self.run_step("sgd", (p, g), (lr, weight_decay))
+        else:  # in the first step `velocity` becomes a copy of the gradient: that is left to the lines below
+            numbers = lr, momentum, dampening, nesterov, weight_decay
+            done = not first and self.run_step("sgd_momentum", (p, g, velocity), numbers)
+        if done:
+            return
         if weight_decay:
             g = g + weight_decay * p
         if velocity is not None:
@@ -272,14 +279,25 @@ class Backend(Composed):
         `step` counts from 1, for the bias correction of the moments m and v, which change in place like p.
         """
         xp: Any = self
-        if weight_decay and decoupled:
-            p *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * p
+        added, shrink = (0.0, 1.0 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
+        rate, correction = lr / (1.0 - beta1**step), (1.0 - beta2**step) ** -0.5
+        if self.run_step("adam", (p, g, m, v), (beta1, beta2, eps, added, shrink, rate, correction)):
+            return
+        if shrink != 1:
+            p *= shrink
+        if added:
+            g = g + added * p
         m += (1 - beta1) * (g - m)
         v *= beta2
         v += (1 - beta2) * (g * g)
         root = xp.sqrt(v)
-        root *= (1 - beta2**step) ** -0.5
+        root *= correction
         root += eps
-        p -= (lr / (1 - beta1**step)) * (m / root)
+        p -= rate * (m / root)
+
+    def run_step(self, kernel: str, arrays: tuple[Array, ...], numbers: tuple[Any, ...]) -> bool:
+        """Take an optimizer's step by a kernel, for backends that have it. False if nothing was done.
+
+        `kernel` is "sgd", "sgd_momentum" or "adam", `arrays` the parameter, its gradient and its moments.
+        """
+        return False

@@ -187,58 +187,12 @@ class FusedBackend(NumpyBackend):
 
     # --- optimizer steps ----------------------------------------------------------------------------------------------
 
-    def sgd_step(
-        self,
-        p: Array,
-        g: Array,
-        velocity: Array | None,
-        *,
-        lr: float,
-        momentum: float,
-        dampening: float,
-        nesterov: bool,
-        weight_decay: float,
-        first: bool,
-    ) -> None:
-        """One step of SGD in place; see the base class."""
-        if velocity is None:
-            arrays = self.for_step(p, g)
-            if arrays is not None:
-                return self.kernels.sgd(*arrays, float(lr), float(weight_decay))
-        elif not first:  # the first step copies the gradient into `velocity`: left to the base class
-            arrays = self.for_step(p, g, velocity)
-            if arrays is not None:
-                numbers = float(lr), float(momentum), float(dampening)
-                return self.kernels.sgd_momentum(*arrays, *numbers, bool(nesterov), float(weight_decay))
-        rates = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        return super().sgd_step(p, g, velocity, nesterov=nesterov, first=first, **rates)
-
-    def adam_step(
-        self,
-        p: Array,
-        g: Array,
-        m: Array,
-        v: Array,
-        *,
-        lr: float,
-        beta1: float,
-        beta2: float,
-        eps: float,
-        weight_decay: float,
-        decoupled: bool,
-        step: int,
-    ) -> None:
-        """One step of Adam or AdamW in place; see the base class."""
-        arrays = self.for_step(p, g, m, v)
-        if arrays is None:
-            rates = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
-            return super().adam_step(p, g, m, v, decoupled=decoupled, step=step, **rates)
-        decay, beta1, beta2 = float(weight_decay), float(beta1), float(beta2)
-        shrink = 1.0 - lr * decay if decoupled else 1.0
-        rate, correction = lr / (1.0 - beta1**step), (1.0 - beta2**step) ** -0.5
-        return self.kernels.adam(
-            *arrays, beta1, beta2, float(eps), 0.0 if decoupled else decay, shrink, rate, correction
-        )
+    def run_step(self, kernel: str, arrays: tuple[Array, ...], numbers: tuple[Any, ...]) -> bool:
+        vectors = self.for_step(*arrays)
+        if vectors is None:
+            return False
+        getattr(self.kernels, kernel)(*vectors, *numbers)
+        return True
 
     # --- what a kernel may be given -----------------------------------------------------------------------------------
 

@@ -105,66 +105,19 @@ class NumbaBackend(FusedBackend):
 
     # --- optimizer steps ----------------------------------------------------------------------------------------------
 
-    def sgd_step(
-        self,
-        p: Array,
-        g: Array,
-        velocity: Array | None,
-        *,
-        lr: float,
-        momentum: float,
-        dampening: float,
-        nesterov: bool,
-        weight_decay: float,
-        first: bool,
-    ) -> None:
-        """One step of SGD in place; see the base class."""
-        if velocity is None:
-            if not weight_decay and p.size < SMALL_STEP:
-                p -= lr * g  # which is all that is left of the base class's step
-                return
-            done = self._step(self.kernels.sgd, (p, g), lr, weight_decay)
-        else:
-            numbers = lr, momentum, dampening, nesterov, weight_decay
-            # The first step copies the gradient into `velocity`: left to the base class.
-            done = not first and self._step(self.kernels.sgd_momentum, (p, g, velocity), *numbers)
-        if not done:
-            rates = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-            NumpyBackend.sgd_step(self, p, g, velocity, nesterov=nesterov, first=first, **rates)
-
-    def adam_step(
-        self,
-        p: Array,
-        g: Array,
-        m: Array,
-        v: Array,
-        *,
-        lr: float,
-        beta1: float,
-        beta2: float,
-        eps: float,
-        weight_decay: float,
-        decoupled: bool,
-        step: int,
-    ) -> None:
-        """One step of Adam or AdamW in place; see the base class."""
-        added, shrink = (0.0, 1.0 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
-        rate, correction = lr / (1.0 - beta1**step), (1.0 - beta2**step) ** -0.5
-        if not self._step(self.kernels.adam, (p, g, m, v), beta1, beta2, eps, added, shrink, rate, correction):
-            rates = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
-            NumpyBackend.adam_step(self, p, g, m, v, decoupled=decoupled, step=step, **rates)
-
-    def _step(self, kernel: Kernel, arrays: tuple[Array, ...], *numbers: Any) -> bool:
-        """Run a kernel on a parameter, its gradient and its moments; False if it cannot work on these arrays."""
+    def run_step(self, kernel: str, arrays: tuple[Array, ...], numbers: tuple[Any, ...]) -> bool:
+        if kernel == "sgd" and not numbers[1] and arrays[0].size < SMALL_STEP:
+            return False  # without weight decay `p -= lr * g` is all there is to do
+        compiled = getattr(self.kernels, kernel)
         p, g, *moments = arrays
         dtype, ndim = p.dtype, p.ndim
         for x in arrays:
             if type(x) is not np.ndarray or x.dtype != dtype or x.ndim != ndim or not (x is g or x.flags.writeable):
                 return False
-        if on_grids(kernel, arrays, *numbers):
+        if on_grids(compiled, arrays, *numbers):
             return True
         # The other arrays cannot be copied: they change in place.
-        return not g.flags.carray and on_grids(kernel, (p, np.array(g, order="C"), *moments), *numbers)
+        return not g.flags.carray and on_grids(compiled, (p, np.array(g, order="C"), *moments), *numbers)
 
     # --- what a kernel may be given -----------------------------------------------------------------------------------
 
