@@ -1,6 +1,6 @@
 """minigrad: an autograd framework that a person can read in an afternoon and use for real work."""
 
-from . import dtypes, functional, nn, optim, random
+from . import ctc, dtypes, functional, metrics, nn, optim, random, tree
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .custom import primitive
@@ -136,6 +136,7 @@ from .ops.shaping import (
     unstack,
 )
 from .random import manual_seed
+from .recompute import recompute
 from .scope import current_scope, scope
 from .tape import GraphError, enable_grad, gc_paused, is_grad_enabled, no_grad
 from .tensor import Parameter, Tensor

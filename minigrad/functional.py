@@ -5,9 +5,11 @@ Names and arguments follow `torch.nn.functional`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from . import random
+from .ctc import ctc_loss
 from .ops.elementwise import abs, clip, gelu, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
 from .ops.elementwise import exp as _exp
 from .ops.reductions import INTEGERS, as_tensor, mean, normal_axis
@@ -21,6 +23,7 @@ from .tensor import Tensor
 __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "embedding",
     "gelu",
@@ -84,17 +87,33 @@ def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> T
     return where(padded, rows.detach(), rows)
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:
+def dropout(
+    x: Any,
+    p: float = 0.5,
+    training: bool = True,
+    generator: Generator | None = None,
+    shared_axes: int | Sequence[int] = (),
+) -> Tensor:
     """Each element zero with probability p, the others scaled by 1 / (1 - p) (Srivastava et al. 2014).
 
-    Outside training, x itself. Raises ValueError unless 0 <= p <= 1.
+    Args:
+        x: a tensor of any shape.
+        p: the probability of a zero.
+        training: outside training, the result is x itself.
+        generator: where the random numbers come from, by default the backend's.
+        shared_axes: axes along which the same elements are zero. 0 for a sequence (T, B, F) gives one mask for all of
+            its time steps: variational dropout (Gal and Ghahramani 2016).
+
+    Raises ValueError unless 0 <= p <= 1.
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: a probability is between 0 and 1, not {p}")
     x = as_tensor(x)
     if not training or p == 0:
         return x
-    keep = random.bernoulli(1 - p, x.shape, generator, x.backend)
+    axes = (shared_axes,) if isinstance(shared_axes, INTEGERS) else shared_axes
+    shared = {normal_axis(axis, x.ndim, "dropout") for axis in axes}
+    keep = random.bernoulli(1 - p, [1 if i in shared else n for i, n in enumerate(x.shape)], generator, x.backend)
     return apply(PRIMITIVES["dropout"], (x, keep), {"scale": 0.0 if p == 1 else 1 / (1 - p)})
 
 

@@ -7,12 +7,15 @@ The same seed, backend and sequence of calls give the same numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from . import dtypes
 from .backends import Backend, default_backend, get_backend
 from .ops.creation import Shape, _made, _sizes
+from .record import wrap
 from .tensor import Tensor
 
 
@@ -64,8 +67,52 @@ def default_generator(backend: Any = None) -> Generator:
     return _generators[where.name]
 
 
+class _Watchers(threading.local):
+    """Who wants to know, in this thread, which generators are drawn from."""
+
+    def __init__(self) -> None:
+        self.open: list[Draws] = []
+
+
+_watchers = _Watchers()
+
+
+class Draws:
+    """Context manager that notes which generators are drawn from inside, so that the same can be drawn again."""
+
+    def __init__(self) -> None:
+        self._states: list[tuple[Generator, Any]] = []
+
+    def __enter__(self) -> Draws:
+        _watchers.open.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _watchers.open.remove(self)
+
+    def note(self, generator: Generator) -> None:
+        """Called before numbers are drawn."""
+        if all(generator is not known for known, _ in self._states):
+            self._states.append((generator, generator.get_state()))
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Context manager: inside, the generators give what they gave before; after it they go on where they were."""
+        now = [(generator, generator.get_state()) for generator, _ in self._states]
+        for generator, state in self._states:
+            generator.set_state(state)
+        try:
+            yield
+        finally:
+            for generator, state in now:
+                generator.set_state(state)
+
+
 def _source(generator: Generator | None, backend: Any = None) -> Generator:
-    return default_generator(backend) if generator is None else generator
+    source = default_generator(backend) if generator is None else generator
+    for watcher in _watchers.open:
+        watcher.note(source)
+    return source
 
 
 def normal(
@@ -134,6 +181,32 @@ def choice(weights: Sequence[float] | Tensor, generator: Generator | None = None
         raise ValueError("choice: the weights must be >= 0, finite, and not all zero")
     point = uniform((), dtype=dtypes.float64, generator=generator).item() * total[-1]
     return min(int((total <= point).sum()), len(total) - 1)
+
+
+def categorical(weights: Any, generator: Generator | None = None) -> Tensor:
+    """One index for each row, drawn with probabilities proportional to its weights.
+
+    Args:
+        weights: (..., C), numbers >= 0, which need not sum to 1. An index of weight 0 is never drawn.
+        generator: the source of random numbers; by default that of the weights' backend, where they stay.
+
+    Returns integers (...). Raises ValueError unless the weights of each row are >= 0, finite, and not all zero.
+    """
+    w = (weights if isinstance(weights, Tensor) else Tensor(weights)).detach().astype(dtypes.float64)
+    if not w.ndim or not w.shape[-1]:
+        raise ValueError(f"categorical: the weights must be (..., C) with C > 0, not of shape {w.shape}")
+    xp: Any = w.backend
+    sums = xp.cumulative_sum(w.array, axis=w.ndim - 1)
+    total = sums[..., -1:]
+    fits = xp.logical_and(xp.all(w.array >= 0), xp.all((total > 0) & (total < math.inf)))
+    if not xp.to_numpy(fits):
+        raise ValueError("categorical: the weights of each row must be >= 0, finite, and not all zero")
+    g = _source(generator, xp)
+    points = g.backend.uniform(g.source, (*w.shape[:-1], 1), dtypes.float64)
+    # The second number is the last index of weight > 0: where rounding makes a point as large as the total.
+    axis = w.ndim - 1
+    chosen = xp.minimum(xp.sum(sums <= points * total, axis=axis), xp.sum(sums < total, axis=axis))
+    return wrap(chosen, xp)
 
 
 def _stretched(x: Any, backend: Backend, factor: float, shift: float) -> Any:

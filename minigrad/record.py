@@ -77,9 +77,9 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         if left is not None:
             dtype, key = left.dtype, 0b111
             if right is None:
-                key, versions = 0b101, _versions(inputs, nodes)
+                key, versions = 0b101, versions_of(inputs, nodes)
         elif right is not None:
-            dtype, key, versions = right.dtype, 0b110, _versions(inputs, nodes)
+            dtype, key, versions = right.dtype, 0b110, versions_of(inputs, nodes)
         else:
             dtype, key = None, 0b100
     else:
@@ -161,10 +161,10 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | No
         bit += bit
     if backend is None:
         return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
-    return backend, arrays, tuple(nodes), _versions(inputs, nodes), dtype, key + bit
+    return backend, arrays, tuple(nodes), versions_of(inputs, nodes), dtype, key + bit
 
 
-def _versions(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple[int, Version]] | None:
+def versions_of(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple[int, Version]] | None:
     """(bit, Version) of the inputs without nodes whose memory can be changed in place; None if there are none."""
     found = None
     for i, node in enumerate(nodes):

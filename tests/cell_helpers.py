@@ -1,6 +1,7 @@
 """Sizes, inputs and comparisons that the tests of cells and of recurrent layers share."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 
@@ -8,7 +9,13 @@ import minigrad as mg
 from minigrad import nn
 
 T, B, F, H = 5, 3, 4, 6
-CELLS = {"RNNCell": nn.RNNCell, "LSTMCell": nn.LSTMCell, "GRUCell": nn.GRUCell}
+CELLS = {
+    "RNNCell": nn.RNNCell,
+    "LSTMCell": nn.LSTMCell,
+    "PeepholeLSTMCell": nn.PeepholeLSTMCell,
+    "GRUCell": nn.GRUCell,
+    "GRUCell, reset before": partial(nn.GRUCell, reset_after=False),
+}
 
 
 def sequence(*shape, seed=0, requires_grad=False):

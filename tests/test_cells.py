@@ -74,6 +74,71 @@ def test_initial_values_are_pytorchs():
             assert 0.09 < float(np.abs(p.detach().numpy()).max()) <= 0.1
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def parts(cell):
+    """Weights and inputs of one step as arrays, and a function that gives gate k before its nonlinearity."""
+    p = {name: p.detach().numpy() for name, p in cell.named_parameters()}
+    x, h, c = (sequence(*shape, seed=i).numpy() for i, shape in enumerate([(B, F), (B, H), (B, H)]))
+
+    def gate(k, state=h):
+        rows = slice(k * H, (k + 1) * H)
+        return x @ p["weight_ih"][rows].T + p["bias_ih"][rows] + state @ p["weight_hh"][rows].T + p["bias_hh"][rows]
+
+    return p, x, h, c, gate
+
+
+def test_the_peephole_lstm_is_its_equations():
+    cell = double(nn.PeepholeLSTMCell(F, H))
+    p, x, h, c, gate = parts(cell)
+    p_i, p_f, p_o = p["weight_peephole"]
+    new_c = sigmoid(gate(1) + p_f * c) * c + sigmoid(gate(0) + p_i * c) * np.tanh(gate(2))
+    new_h = sigmoid(gate(3) + p_o * new_c) * np.tanh(new_c)
+    output, state = cell(mg.tensor(x), (mg.tensor(h), mg.tensor(c)))
+    for ours, expected in ((output, new_h), (state[0], new_h), (state[1], new_c)):
+        np.testing.assert_allclose(ours.detach().numpy(), expected, rtol=1e-12)
+
+
+def test_a_peephole_lstm_without_peepholes_is_an_lstm():
+    peephole, lstm = double(nn.PeepholeLSTM(F, H)), double(nn.LSTM(F, H))
+    state = peephole.state_dict()
+    nn.init.zeros_(peephole.weight_peephole_l0)
+    lstm.load_state_dict({name: p for name, p in state.items() if "peephole" not in name})
+    x = sequence(T, B, F)
+    close(peephole(x)[0], lstm(x)[0])
+
+
+def test_the_gru_with_the_reset_before_the_product_is_its_equations():
+    cell = double(nn.GRUCell(F, H, reset_after=False))
+    _, x, h, _, gate = parts(cell)
+    r, z = sigmoid(gate(0)), sigmoid(gate(1))
+    expected = (1 - z) * np.tanh(gate(2, r * h)) + z * h
+    output, state = cell(mg.tensor(x), mg.tensor(h))
+    assert output is state
+    np.testing.assert_allclose(output.detach().numpy(), expected, rtol=1e-12)
+    assert "reset_after=False" in repr(cell)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_dropout_drops_weights_once_for_a_sequence(name):
+    mg.manual_seed(0)
+    cell = CELLS[name](F, H, recurrent_dropout=0.5)
+    recurrent = nn.Recurrent(cell)
+    x = mg.ones((T, B, F))
+    with mg.Tape() as tape:
+        first = recurrent(x)[0]
+    dropped = [entry.node for entry in tape if entry.node.primitive is not None and entry.node.name == "dropout"]
+    assert [node.shape for node in dropped] == [cell.weight_hh.shape]
+    assert first.tolist() != recurrent(x)[0].tolist()
+    recurrent.eval()
+    plain = CELLS[name](F, H)
+    plain.load_state_dict(cell.state_dict())
+    assert recurrent(x)[0].tolist() == nn.Recurrent(plain)(x)[0].tolist()
+    assert "recurrent_dropout=0.5" in repr(cell)
+
+
 def test_wrong_inputs_and_states_are_refused():
     lstm, gru = nn.LSTMCell(F, H), nn.GRUCell(F, H)
     x = mg.ones((B, F))

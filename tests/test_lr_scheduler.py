@@ -8,8 +8,13 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import (
     CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    InverseSqrtLR,
     LambdaLR,
     LinearLR,
+    MultiStepLR,
+    PolynomialLR,
     ReduceLROnPlateau,
     SequentialLR,
     StepLR,
@@ -30,6 +35,11 @@ def rates(schedule, n):
 
 SCHEDULES = {
     "StepLR": (StepLR, {"step_size": 3, "gamma": 0.5}),
+    "MultiStepLR": (MultiStepLR, {"milestones": [7, 3, 3], "gamma": 0.5}),
+    "ExponentialLR": (ExponentialLR, {"gamma": 0.8}),
+    "PolynomialLR": (PolynomialLR, {"total_iters": 6, "power": 2.0}),
+    "CosineAnnealingWarmRestarts": (CosineAnnealingWarmRestarts, {"T_0": 3, "T_mult": 2, "eta_min": 0.01}),
+    "equal periods": (CosineAnnealingWarmRestarts, {"T_0": 4}),
     "LambdaLR": (LambdaLR, {"lr_lambda": lambda t: 0.9**t}),
     "LinearLR": (LinearLR, {"start_factor": 0.1, "total_iters": 4}),
     "CosineAnnealingLR": (CosineAnnealingLR, {"T_max": 8, "eta_min": 0.01}),
@@ -41,7 +51,7 @@ def test_rates_are_pytorchs(name):
     torch = pytest.importorskip("torch")
     make, options = SCHEDULES[name]
     theirs = torch.optim.SGD([{"params": [torch.zeros(1, requires_grad=True)], "lr": lr} for lr in (0.1, 1.0)])
-    reference = getattr(torch.optim.lr_scheduler, name)(theirs, **options)
+    reference = getattr(torch.optim.lr_scheduler, make.__name__)(theirs, **options)
     expected = []
     for _ in range(20):
         expected.append(reference.get_last_lr())
@@ -60,6 +70,13 @@ def test_warm_up_and_decay_one_after_the_other():
     cosine = [(1 + math.cos(math.pi * t / 4)) / 2 for t in range(5)]
     assert found == pytest.approx([0.25, 0.5, 0.75, *cosine])
     assert o.param_groups[0]["lr"] == schedule.get_last_lr()[0]
+
+
+def test_the_inverse_square_root_after_a_warm_up():
+    """The formula of Vaswani et al., d^-0.5 min(n^-0.5, n w^-1.5), by its highest value, which is that of step w."""
+    found = [r for (r,) in rates(InverseSqrtLR(optimizer(2.0), warmup=4), 20)]
+    formula = [min(n**-0.5, n * 4**-1.5) for n in range(1, 21)]
+    assert found == pytest.approx([2.0 * f / formula[3] for f in formula])
 
 
 def test_the_rate_is_what_the_optimizer_uses():
@@ -150,6 +167,9 @@ def test_a_plateau_takes_a_tensor():
     [
         (lambda o: StepLR(o, 0), ValueError, "step_size must be >= 1, not 0"),
         (lambda o: CosineAnnealingLR(o, 0), ValueError, "T_max must be >= 1"),
+        (lambda o: CosineAnnealingWarmRestarts(o, 4, 0), ValueError, "T_mult must be >= 1, not 0"),
+        (lambda o: PolynomialLR(o, 0), ValueError, "total_iters must be >= 1"),
+        (lambda o: InverseSqrtLR(o, 0), ValueError, "warmup must be >= 1"),
         (lambda o: LinearLR(o, 0.0), ValueError, "factors are between 0 and 1"),
         (lambda o: LambdaLR(o, [abs, abs]), ValueError, "2 functions for 1 groups"),
         (lambda o: StepLR(3, 1), TypeError, "StepLR schedules an Optimizer, not a int"),

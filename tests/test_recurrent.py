@@ -220,6 +220,23 @@ def test_weights_of_pytorchs_layers_load_and_give_the_same(name, options, bidire
         close(getattr(ours, key).grad, p.grad)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_weights_saved_by_pytorch_as_safetensors_load(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    theirs = getattr(torch.nn, name)(F, H, num_layers=2, bidirectional=True)
+    pytest.importorskip("safetensors.torch").save_model(theirs, str(tmp_path / "model.safetensors"))
+    ours = LAYERS[name](F, H, num_layers=2, bidirectional=True)
+    ours.load_state_dict(numpy_files.load_file(tmp_path / "model.safetensors"))
+    x = np.random.default_rng(0).normal(size=(T, B, F)).astype(np.float32)
+    expected, output = theirs(torch.tensor(x))[0], ours(mg.tensor(x))[0]
+    np.testing.assert_allclose(output.detach().numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+    output.sum().backward()
+    expected.sum().backward()
+    for key, p in theirs.named_parameters():
+        np.testing.assert_allclose(getattr(ours, key).grad.numpy(), p.grad.numpy(), rtol=1e-4, atol=1e-5)
+
+
 def test_parameters_are_registered_once_under_flat_names():
     layer = nn.LSTM(F, H, num_layers=2, bidirectional=True, bias=False)
     assert [name for name, _ in layer.named_parameters()] == [
@@ -276,7 +293,80 @@ def test_dropout_is_between_layers_and_in_training_alone():
     assert two(x)[0].tolist() == two(x)[0].tolist()
 
 
+def test_the_sum_of_two_directions():
+    joined, summed = double(nn.GRU(F, H, bidirectional=True)), double(nn.GRU(F, H, bidirectional=True, merge="sum"))
+    summed.load_state_dict(joined.state_dict())
+    x = sequence(T, B, F)
+    outputs = joined(x)[0]
+    close(summed(x)[0], outputs[:, :, :H] + outputs[:, :, H:])
+    assert (joined.output_size, summed.output_size) == (2 * H, H)
+    assert nn.LSTM(F, H, 2, bidirectional=True, merge="sum").weight_ih_l1.shape == (4 * H, H)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_residual_connections_go_around_all_layers_but_the_first(bidirectional):
+    stack = double(nn.LSTM(F, H, 3, residual=True, bidirectional=bidirectional))
+    x = sequence(T, B, F)
+    expected = x
+    for i, directions in enumerate(stack._layers):
+        outputs = mg.concat([layer(expected)[0] for layer in directions], axis=2)
+        expected = outputs + expected if i else outputs
+    close(stack(x)[0], expected)
+
+
+def test_variational_dropout_has_one_mask_for_all_steps():
+    mg.manual_seed(0)
+    stack = nn.RNN(F, H, 2, dropout=0.5, variational=True)
+    with mg.Tape() as tape:
+        stack(mg.ones((T, B, F)))
+    (mask,) = [entry.node.saved[2] for entry in tape if entry.node.primitive and entry.node.name == "dropout"]
+    assert mask.shape == (1, B, H)
+    assert 0 < mask.sum() < mask.size
+
+
+def test_dropout_of_recurrent_weights_follows_train_and_eval():
+    net = nn.Sequential(nn.Identity(), nn.GRU(F, H, recurrent_dropout=0.5))
+    x = mg.ones((T, B, F))
+    assert net(x)[0].tolist() != net(x)[0].tolist()
+    net.eval()
+    assert net(x)[0].tolist() == net(x)[0].tolist()
+
+
+class LeakyCell(nn.Module):
+    """A user's cell for stacks: made from sizes, with parameters deeper inside and a state in a dict."""
+
+    def __init__(self, input_size, hidden_size, rate=0.5):
+        super().__init__()
+        self.inputs, self.hidden, self.rate = nn.Linear(input_size, hidden_size), nn.LayerNorm(hidden_size), rate
+
+    def forward(self, x_t, state):
+        x_t = self.inputs(x_t)
+        h = (1 - self.rate) * (mg.zeros_like(x_t) if state is None else state["h"]) + self.rate * self.hidden(x_t)
+        return h, {"h": h}
+
+
+class Leaks(nn.RecurrentStack):
+    cell_type = LeakyCell
+
+
+def test_a_stack_of_a_users_cells():
+    stack = double(Leaks(F, H, 2, bidirectional=True, rate=0.3))
+    assert "l1_reverse.cell.inputs.weight" in stack.state_dict()
+    assert stack.cells()[3] is stack.l1_reverse.cell
+    x = sequence(T, B, F)
+    outputs, final = stack(x, lengths=[T, 2, 3])
+    assert outputs.shape == (T, B, 2 * H)
+    assert final["h"].shape == (4, B, H)
+    close(outputs[1, 1, :H], final["h"][2, 1])
+    again, _ = stack(x, final)
+    assert again.tolist() != outputs.tolist()
+    with pytest.raises(ValueError, match=r"Leaks: the initial state must be tensors whose first axes are \(4, 3\)"):
+        stack(x, {"h": mg.zeros((1, B, H), "float64")})
+
+
 def test_layer_errors():
+    with pytest.raises(ValueError, match="merge is 'concat' or 'sum', not 'mean'"):
+        nn.GRU(F, H, merge="mean")
     lstm, gru = nn.LSTM(F, H), nn.GRU(F, H, num_layers=2)
     x = mg.ones((T, B, F))
     with pytest.raises(ValueError, match=r"LSTM: the input must have the axes \(T, B, F\)"):

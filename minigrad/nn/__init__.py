@@ -2,8 +2,8 @@
 
 from .. import functional
 from ..tensor import Parameter
-from . import init, utils
-from .cells import Cell, GRUCell, LSTMCell, RNNCell
+from . import decoding, init, scheduled_sampling, utils
+from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from .layers import (
     GELU,
     Dropout,
@@ -18,7 +18,8 @@ from .layers import (
     Tanh,
 )
 from .module import Module
-from .recurrent import GRU, LSTM, RNN, Recurrent
+from .recurrent import Recurrent
+from .stack import GRU, LSTM, RNN, PeepholeLSTM, RecurrentStack
 
 __all__ = [
     "GELU",
@@ -36,13 +37,18 @@ __all__ = [
     "Module",
     "ModuleList",
     "Parameter",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
     "RNNCell",
     "ReLU",
     "Recurrent",
+    "RecurrentStack",
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "decoding",
     "functional",
     "init",
+    "scheduled_sampling",
     "utils",
 ]

@@ -1,21 +1,26 @@
 """Initial values of parameters, by the names and definitions of `torch.nn.init`.
 
-Each function fills a tensor in place, without recording it, and returns the tensor. Random ones take a `generator`;
+Each function fills a tensor in place, without recording it, and returns the tensor; `recurrent_` fills the recurrent
+cells of a module. Random ones take a `generator`;
 without one they use the default generator of the tensor's backend, which `minigrad.manual_seed` sets.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import random
+from ..ops.creation import zeros
+from ..ops.shaping import concat
 from ..random import Generator
 from ..record import wrap
 from ..tape import no_grad
 from ..tensor import Tensor
+from .module import Module
 
 _GAINS = {
     "linear": 1.0,
@@ -59,6 +64,13 @@ def zeros_(tensor: Tensor) -> Tensor:
 def ones_(tensor: Tensor) -> Tensor:
     """Every element 1."""
     return constant_(tensor, 1)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The unit matrix. Raises ValueError unless there are two axes."""
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_ needs a matrix, this tensor has shape {tensor.shape}")
+    return _fill(tensor, tensor.backend.eye(*tensor.shape, dtype=tensor.dtype))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -130,6 +142,53 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     q, r = np.linalg.qr(drawn.numpy().astype(np.float64))
     q *= np.sign(np.diag(r))  # without this q is not uniformly distributed (Mezzadri 2007)
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def recurrent_(module: Module, forget_bias: float = 1.0, generator: Generator | None = None) -> Module:
+    """What helps recurrent nets to learn, for all standard cells (RNN, LSTM, GRU) in a module; returns the module.
+
+    Input weights become Xavier uniform and recurrent weights orthogonal (Saxe et al. 2014), both gate by gate, so that
+    each gate is scaled for itself; the recurrent weights of a simple cell with relu become the unit matrix (Le, Jaitly
+    and Hinton 2015). Biases become 0, but for that of an LSTM's forget gate, b_if + b_hf, which is `forget_bias`: 1 or
+    more lets memories last from the start (Gers et al. 2000; Jozefowicz et al. 2015). Other parameters stay.
+
+    Raises ValueError if there is no standard cell in the module.
+    """
+    cells = [cell for m in module.modules() for cell in _cells(m)]
+    if not cells:
+        raise ValueError(
+            f"recurrent_: there is no RNN, LSTM or GRU, nor a cell of one, in this {type(module).__name__}"
+        )
+    for cell in cells:
+        _by_gates(xavier_uniform_, cell.weight_ih, cell.gates, generator)
+        if getattr(cell, "nonlinearity", None) == "relu":
+            eye_(cell.weight_hh)
+        else:
+            _by_gates(orthogonal_, cell.weight_hh, cell.gates, generator)
+        if cell.bias_ih is None:
+            continue
+        zeros_(cell.bias_ih)
+        zeros_(cell.bias_hh)
+        forget_gate = getattr(cell, "forget_gate", None)
+        if forget_gate is not None:
+            of_gate = np.repeat(np.arange(cell.gates) == forget_gate, cell.bias_ih.shape[0] // cell.gates)
+            _fill(cell.bias_ih, of_gate * float(forget_bias))
+    return module
+
+
+def _cells(module: Any) -> list[Any]:
+    """The module itself if it is a standard cell, or those of a stack of layers, which are not among its modules."""
+    found = module.cells() if callable(getattr(type(module), "cells", None)) else [module]
+    return [cell for cell in found if hasattr(cell, "gates") and isinstance(getattr(cell, "weight_hh", None), Tensor)]
+
+
+def _by_gates(fill: Callable[..., Tensor], weight: Tensor, gates: int, generator: Generator | None) -> None:
+    """Fill the block of each gate by itself."""
+    where = weight.backend
+    rows = weight.shape[0] // gates
+    blocks = [zeros((rows, weight.shape[1]), weight.dtype, backend=where) for _ in range(gates)]
+    generator = _generator(weight, generator)
+    _fill(weight, concat([fill(block, generator=generator) for block in blocks]).array)
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:

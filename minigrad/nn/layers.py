@@ -82,19 +82,27 @@ class Embedding(Module):
 class Dropout(Module):
     """In training, each element zero with probability p and the others times 1 / (1 - p) (Srivastava et al. 2014).
 
-    In evaluation, the input itself. `generator` is where the random numbers come from, by default the backend's.
+    In evaluation, the input itself.
+
+    Args:
+        p: the probability of a zero.
+        generator: where the random numbers come from, by default the backend's.
+        shared_axes: axes along which the same elements are zero; 0 for one mask for all steps of a sequence (T, B, F).
     """
 
-    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
+    def __init__(
+        self, p: float = 0.5, generator: Generator | None = None, shared_axes: int | tuple[int, ...] = ()
+    ) -> None:
         super().__init__()
         self.p = check_probability("Dropout", p)
         self.generator = generator
+        self.shared_axes = shared_axes
 
     def forward(self, x: Any) -> Tensor:
-        return F.dropout(x, self.p, self.training, self.generator)
+        return F.dropout(x, self.p, self.training, self.generator, self.shared_axes)
 
     def extra_repr(self) -> str:
-        return f"p={self.p:g}"
+        return f"p={self.p:g}" + ("" if self.shared_axes == () else f", shared_axes={self.shared_axes}")
 
 
 class LayerNorm(Module):

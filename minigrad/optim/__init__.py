@@ -1,7 +1,9 @@
-"""Optimizers, learning rate schedules and gradient clipping, by PyTorch's names."""
+"""Optimizers, learning rate schedules and gradient clipping, by PyTorch's names; weight decay and early stopping."""
 
 from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
+from .early_stopping import EarlyStopping
+from .groups import decay_groups
 from .mixed_precision import GradScaler
 from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
@@ -10,10 +12,12 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "EarlyStopping",
     "GradScaler",
     "Optimizer",
     "RMSprop",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "decay_groups",
     "lr_scheduler",
 ]

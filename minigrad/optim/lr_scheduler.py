@@ -94,6 +94,57 @@ class StepLR(LRScheduler):
         return base_lr * self.gamma ** (t // self.step_size)
 
 
+class MultiStepLR(LRScheduler):
+    """The rate times `gamma` at each of the milestones, numbers of steps in any order."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        self.milestones, self.gamma = sorted(milestones), gamma
+        super().__init__(optimizer)
+
+    def rate(self, base_lr: float, t: int, group: int) -> float:
+        return base_lr * self.gamma ** bisect_right(self.milestones, t)
+
+
+class ExponentialLR(LRScheduler):
+    """The rate times `gamma` every step."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def rate(self, base_lr: float, t: int, group: int) -> float:
+        return base_lr * self.gamma**t
+
+
+class PolynomialLR(LRScheduler):
+    """From the initial rate to 0 in `total_iters` steps, as (1 - t / total_iters)**power."""
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
+        _check_count("PolynomialLR", "total_iters", total_iters)
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer)
+
+    def rate(self, base_lr: float, t: int, group: int) -> float:
+        return base_lr * (1 - min(t, self.total_iters) / self.total_iters) ** self.power
+
+
+class InverseSqrtLR(LRScheduler):
+    """Up in a line over `warmup` steps to the initial rate, then down as sqrt(warmup / t).
+
+    The schedule of Vaswani et al. (Attention is all you need, 2017), scaled to its highest value. PyTorch lacks it.
+    The first step has the number 1 here, so that its rate is not 0.
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup: int) -> None:
+        _check_count("InverseSqrtLR", "warmup", warmup)
+        self.warmup = warmup
+        super().__init__(optimizer)
+
+    def rate(self, base_lr: float, t: int, group: int) -> float:
+        number = t + 1
+        return base_lr * min(number / self.warmup, math.sqrt(self.warmup / number))
+
+
 class LinearLR(LRScheduler):
     """From start_factor to end_factor times the initial rate in a straight line over `total_iters` steps: a warm-up."""
 
@@ -130,6 +181,28 @@ class CosineAnnealingLR(LRScheduler):
 
     def rate(self, base_lr: float, t: int, group: int) -> float:
         return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """From the initial rate to `eta_min` along half a cosine, again and again (SGDR: Loshchilov and Hutter 2017).
+
+    The first period takes T_0 steps, and each one T_mult times as many as the one before it.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
+        _check_count("CosineAnnealingWarmRestarts", "T_0", T_0)
+        _check_count("CosineAnnealingWarmRestarts", "T_mult", T_mult)
+        self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
+        super().__init__(optimizer)
+
+    def rate(self, base_lr: float, t: int, group: int) -> float:
+        if self.T_mult == 1:
+            period, t = self.T_0, t % self.T_0
+        else:
+            period = self.T_0
+            while t >= period:
+                t, period = t - period, period * self.T_mult
+        return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * t / period)) / 2
 
 
 class SequentialLR(LRScheduler):

@@ -1,0 +1,171 @@
+"""Recomputation, also called gradient checkpointing: time instead of memory.
+
+`recompute(function, *args)` computes what `function(*args)` does and keeps only the arguments. When backward needs what
+was computed inside, the function runs again (Griewank and Walther, Algorithm 799: revolve, 2000; Chen et al., Training
+deep nets with sublinear memory cost, 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from . import tree
+from .backends import BackendError
+from .gradient import gradients
+from .ops.shaping import astype, concat, reshape
+from .primitives import Primitive
+from .random import Draws
+from .record import describe, versions_of, wrap
+from .scope import local
+from .tape import GraphError, Leaf, Node, ancestors, enable_grad, new_index
+from .tensor import Tensor
+
+
+def recompute(function: Callable[..., Any], *args: Any) -> Any:
+    """`function(*args)`, without keeping what happens inside for backward.
+
+    Args:
+        function: computes a tree of tensors from its arguments and from parameters that it knows. It must do the same
+            when it is called again; what it drew from generators of `minigrad.random` is drawn again.
+        args: trees of tensors, and anything else.
+
+    Gradients, also those of parameters and gradients of gradients, are the same as without. On the tape this is one
+    node. When nothing is recorded, it is a plain call.
+
+    Raises GraphError if the function reads a tensor that was computed outside and is not among its arguments, and
+    BackendError for tensors of several backends.
+    """
+    if not local.now.recording:
+        return function(*args)
+    given = tree.leaves(args)
+    begin = new_index()
+    with Draws() as draws:
+        opened = [x if x.node is None else x.detach().requires_grad_() for x in given]
+        result = function(*_filled(args, opened))
+    outputs = _tracked(result)
+    if not outputs:
+        return result
+    parameters = _parameters(outputs, {x.node for x in opened}, begin)
+    packed = _packed(outputs)
+    # The arguments' places alone: the node keeps their arrays, and lets go of them after backward.
+    places = tree.map(lambda x: wrap(None, x.backend), args)
+    replay = _Replay(function, places, draws, local.now.scope, [x.node is not None for x in given], parameters)
+    node = _node(replay, packed, given)
+    for observer in local.now.observers:
+        observer.on_record(node, given, packed.array)
+    return _unpacked(result, wrap(packed.array, packed.backend, node))
+
+
+class _Replay:
+    """How to run the function again, and differentiate it.
+
+    Attributes:
+        function, args: what was called; the tensors among the arguments are only places to fill.
+        draws: what it drew from random generators.
+        scope: where it was called.
+        tracked: which of the tensors among its arguments have gradients.
+        parameters: the leaves that it read and that are not among its arguments.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], args: Any, draws: Draws, scope: Any, tracked: list[bool], parameters: Any
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.draws = draws
+        self.scope = scope
+        self.tracked = tracked
+        self.parameters: list[Node] = parameters
+        self._gradient: Any = None
+        self._found: list[Any] = []
+
+    def derivative(self, g: Any, i: int, xs: Sequence[Any], xp: Any) -> Any:
+        """The derivative for input i. Those of all inputs are computed at once, and handed out one by one."""
+        if self._gradient is not g:
+            self._gradient = g
+            tensors = xs[: len(self.tracked)]
+            if isinstance(g, Tensor):  # the derivative is to be differentiated: it is a function like any other
+                self._found = recompute(partial(self._vjp, create_graph=True), g, tensors)
+            else:
+                opened = [wrap(x, xp) for x in tensors]
+                opened = [x.requires_grad_() if wanted else x for x, wanted in zip(opened, self.tracked)]
+                found = self._vjp(wrap(g, xp), opened)
+                self._found = [None if d is None else d.array for d in found]
+        result, self._found[i] = self._found[i], None
+        if all(d is None for d in self._found):
+            self._gradient = None
+        return result
+
+    def _vjp(self, g: Tensor, tensors: Sequence[Any], create_graph: bool = False) -> list[Any]:
+        now = local.now
+        outer = now.scope
+        now.scope = self.scope.as_backward() if create_graph else self.scope
+        try:
+            with enable_grad(), self.draws.again():
+                packed = _packed(_tracked(self.function(*_filled(self.args, tensors))))
+        finally:
+            now.scope = outer
+        leaves = [x.node if wanted else None for x, wanted in zip(tensors, self.tracked)] + self.parameters
+        found = gradients([packed], [g], create_graph, create_graph, [x for x in leaves if x is not None])
+        return [None if leaf is None else found.get(leaf) for leaf in leaves]
+
+
+def _node(replay: _Replay, packed: Tensor, given: list[Any]) -> Node:
+    backend = packed.backend
+    for x in given:
+        if x.backend is not backend:
+            raise BackendError(f"recompute: {describe(x)} is on backend {x.backend.name}, the result on {backend.name}")
+    inputs = [*(x.node for x in given), *replay.parameters]
+    saved = [None, *(x.array for x in given), *(True for _ in replay.parameters)]
+    node = Node(
+        RECOMPUTE, inputs, tuple(saved), {"replay": replay}, backend, local.now.scope, packed.shape, packed.dtype
+    )
+    node.versions = versions_of(given, inputs)
+    return node
+
+
+RECOMPUTE = Primitive(
+    "recompute", (lambda g, i, xs, replay, xp: replay.derivative(g, i, xs, xp),), ("xs",), variadic=True
+)
+
+
+def _parameters(outputs: list[Any], arguments: set[Any], begin: int) -> list[Node]:
+    """The leaves that the outputs depend on, besides the arguments."""
+    found: list[Node] = []
+    for node in ancestors([x.node for x in outputs]):
+        if node.index < begin and not isinstance(node, Leaf):
+            raise GraphError(
+                f"recompute: the function reads the result of {node!r}, computed outside of it: give it as an argument"
+            )
+        if isinstance(node, Leaf) and node not in arguments:
+            found.append(node)
+    return found
+
+
+def _tracked(result: Any) -> list[Any]:
+    return [x for x in tree.leaves(result) if x.node is not None]
+
+
+def _filled(args: Any, tensors: Sequence[Any]) -> Any:
+    following = iter(tensors)
+    return tree.map(lambda _: next(following), args)
+
+
+def _packed(outputs: list[Any]) -> Tensor:
+    """All outputs in one vector: a node has one output."""
+    return concat([reshape(x, (x.size,)) for x in outputs])
+
+
+def _unpacked(result: Any, packed: Tensor) -> Any:
+    begin = 0
+
+    def part(x: Any) -> Any:
+        nonlocal begin
+        if x.node is None:
+            return x
+        begin += x.size
+        return reshape(astype(packed[begin - x.size : begin], x.dtype), x.shape)
+
+    return tree.map(part, result)
