@@ -2,13 +2,16 @@
 
 Each program is a module that offers what the command line needs:
 
-- `Settings`, a dataclass whose fields say with `metadata["help"]` what they are; its fields are the options of `train`
-- `train(settings)`, which trains, writes files, and returns the metrics as plain data
-- `Run(settings)`, the training run on the default backend, with `learn()`, `metrics()` and `write()`
+- `Settings`, a dataclass on `settings.BaseSettings`; its fields are the options of `train`
+- `Task(settings)`, a `training.Task`: the model, its batches, loss and measures, and what it leaves behind
+- `train(settings)`, which trains a task with `training.conduct`, writes files, and returns the metrics as plain data
 - `unrolled(model, steps)`, the loss on a few time steps, to be drawn
-- `untrained()`, a model to draw before there is a trained one
-- `load(path)`, which reads a trained model, in programs that keep it
+- `untrained()`, a small model to draw before there is a trained one
+- `load(path)`, which reads a trained model
 - `sample(model, length, temperature, prime, generator)`, which yields text, in those that write some
+
+What they share: `settings`, `training` (the loop), `checkpoints`, `files` (of models), `progress` (bar and curve),
+`cells`.
 
 `PROGRAMS` is the table of them: name on the command line, module, what it does.
 """
@@ -19,7 +22,10 @@ import importlib
 from typing import Any
 
 PROGRAMS = {
-    "char-lm": ("minigrad.models.char_lm", "A character language model: an LSTM that learns to continue a text."),
+    "char-lm": (
+        "minigrad.models.char_lm",
+        "A character language model: a recurrent network that learns to continue a text.",
+    ),
     "adding": ("minigrad.models.adding", "The adding problem: numbers to remember over many steps."),
 }
 

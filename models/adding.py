@@ -10,8 +10,8 @@ because the gradient vanishes on its way back to the marks; an LSTM or a GRU doe
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,11 +23,12 @@ import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.tools import draw
 
-from .progress import Progress, plot_curve, smoothed
-from .settings import BaseSettings, about, writable
+from . import files
+from .cells import CELLS
+from .settings import BaseSettings, about
+from .training import Task as BaseTask
 from .training import conduct
 
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly over 0..1
 
 
@@ -37,12 +38,11 @@ class Settings(BaseSettings):
 
     out: Path = field(default=Path("out/adding"), metadata=about("Directory for the results."))
     steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="lstm", metadata=about("The kind of network: rnn, lstm or gru.", choices=tuple(CELLS)))
+    cell: str = field(default="lstm", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
     length: int = field(default=100, metadata=about("Time steps of a sequence.", 2))
     hidden: int = field(default=64, metadata=about("Features of the state.", 1))
     batch: int = field(default=64, metadata=about("Sequences in a batch.", 1))
     lr: float = field(default=3e-3, metadata=about("Learning rate of Adam.", 0.0))
-    clip: float = field(default=1.0, metadata=about("Largest norm of the gradient; larger ones are scaled down.", 0.0))
 
     QUICK: ClassVar = {"steps": 150, "length": 10, "hidden": 24, "batch": 32, "lr": 1e-2}
 
@@ -51,7 +51,7 @@ class Adder(nn.Module):
     """A recurrent network that is asked once, after the last step.
 
     Args:
-        cell: "rnn", "lstm" or "gru".
+        cell: the kind of network, one of `CELLS`.
         hidden: features of the state, H.
     """
 
@@ -91,91 +91,69 @@ def unrolled(model: Adder, steps: int) -> mg.Tensor:
     return model.loss(mg.tensor(x[:steps]), mg.tensor(y))
 
 
-class Run:
-    """One training run, on the default backend: the model, its optimizer, and the record of what happened."""
+def load(path: Path) -> Adder:
+    """Read a trained model; `path` is the file, or the directory of a training run.
+
+    Raises OSError if there is none, ValueError for another kind of file.
+    """
+    return files.load(path, Task.format, lambda sizes: Adder(**sizes))
+
+
+class Task(BaseTask):
+    """Learning to add, from problems that are never the same; see the base class."""
+
+    format = "minigrad adding 1"
+    kept = ("squared_error", "min")
+    unit = "squared error"
+    shown = "squared_error"
+    levels = [("always 1", ALWAYS_ONE)]
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.out = writable(settings.out)
-        mg.manual_seed(settings.seed)
-        self.rng = np.random.default_rng(settings.seed)
-        self.held_out_problems = problems(np.random.default_rng([settings.seed, 1]), settings.length, 1000)
-        self.model = Adder(settings.cell, settings.hidden)
+        super().__init__(settings)
+        self.held_out, self.test = (self.fresh(1000, use) for use in ("held out", "test"))
+        self.model: Adder = Adder(settings.cell, settings.hidden)
         self.optimizer = optim.Adam(self.model.parameters(), lr=settings.lr)
-        self.errors: list[float] = []
-        self.gradient_norms: list[float] = []
-        self.held_out: list[tuple[int, float]] = []
+
+    def fresh(self, count: int, use: str, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """New problems."""
+        seeds = [self.settings.seed, ("training", "held out", "test").index(use), epoch]
+        return problems(np.random.default_rng(seeds), self.settings.length, count)
 
     def introduction(self) -> str:
-        """What is going to happen, in a line."""
         settings = self.settings
         return f"{settings.cell}, {settings.length} time steps, on {settings.backend}; always 1: {ALWAYS_ONE:.4f}"
 
-    def done(self) -> int:
-        """How many steps were taken."""
-        return len(self.errors)
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One batch: epochs have no meaning here."""
+        yield self.fresh(self.settings.batch, "training", epoch)
 
-    def learn(self) -> None:
-        """Take all steps, and measure on the held-out problems now and then."""
-        steps = self.settings.steps
-        looks = {round(steps * part) for part in (0.1, 0.25, 0.5, 0.75, 1.0)}
-        with Progress(steps) as progress:
-            for step in range(1, steps + 1):
-                self.step()
-                progress.update(step, f"squared error {smoothed(self.errors[-100:], 0.9)[-1]:.4f}")
-                if step in looks:
-                    self.held_out.append((step, self.measure()))
-                    progress.say(f"step {step}: squared error {self.held_out[-1][1]:.4f} on held-out problems")
+    def loss(self, batch: tuple[np.ndarray, np.ndarray]) -> mg.Tensor:
+        x, y = batch
+        return self.model.loss(mg.tensor(x), mg.tensor(y))
 
-    def step(self) -> None:
-        """Learn from one batch."""
-        x, y = problems(self.rng, self.settings.length, self.settings.batch)
-        loss = self.model.loss(mg.tensor(x), mg.tensor(y))
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.gradient_norms.append(float(optim.clip_grad_norm_(self.model.parameters(), self.settings.clip)))
-        self.optimizer.step()
-        self.errors.append(loss.item())
+    def validate(self) -> dict[str, float]:
+        return {"squared_error": self.loss(self.held_out).item()}
 
-    @mg.no_grad()
-    def measure(self) -> float:
-        """The mean squared error on the held-out problems."""
-        x, y = self.held_out_problems
-        return float(self.model.loss(mg.tensor(x), mg.tensor(y)).item())
+    def results(self) -> dict[str, Any]:
+        return {"squared_error": self.loss(self.test).item(), "always_one": ALWAYS_ONE}
 
-    def metrics(self) -> dict[str, Any]:
-        """What happened, as plain data."""
-        return {
-            "settings": self.settings.plain(),
-            "version": mg.__version__,
-            "parameters": sum(p.size for p in self.model.parameters()),
-            "steps": len(self.errors),
-            "finished": len(self.errors) == self.settings.steps,
-            "always_one": ALWAYS_ONE,
-            "held_out_squared_error": self.held_out[-1][1] if self.held_out else None,
-            "held_out": [{"step": step, "squared_error": error} for step, error in self.held_out],
-            "squared_error": self.errors,
-            "gradient_norm": self.gradient_norms,
-        }
+    def about(self) -> dict[str, Any]:
+        return {"cell": self.settings.cell, "hidden": self.settings.hidden}
 
-    def write(self) -> list[Path]:
-        """Write the results, and return their paths."""
-        curve, graph, metrics = (self.out / name for name in ("loss.png", "graph.svg", "metrics.json"))
-        metrics.write_text(json.dumps(self.metrics(), indent=1) + "\n", encoding="utf-8")
-        levels = [("always 1", ALWAYS_ONE)]
-        plot_curve(curve, range(1, len(self.errors) + 1), self.errors, self.held_out, levels, "squared error")
-        draw(unrolled(self.model, 4), graph, title=f"The adding problem, {self.settings.cell}, four steps")
-        return [curve, graph, metrics]
+    def write(self, out: Path) -> list[Path]:
+        path = out / "graph.svg"
+        draw(unrolled(self.model, 4), path, title=f"The adding problem, {self.settings.cell}, four steps")
+        return [path]
 
 
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave curve, graph and metrics in `settings.out`.
+    """Train a model, show how it goes, and leave model, metrics, curve and graph in `settings.out`.
 
     Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
 
     Returns the metrics. Raises OSError for files, BackendError.
     """
-    return conduct(settings, Run)
+    return conduct(settings, Task)
 
 
 if __name__ == "__main__":

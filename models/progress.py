@@ -14,11 +14,13 @@ class Progress:
 
     Args:
         total: the number of steps.
+        done: how many of them were taken before.
         lines: how many plain lines to write, spread over the steps.
     """
 
-    def __init__(self, total: int, lines: int = 10) -> None:
+    def __init__(self, total: int, done: int = 0, lines: int = 10) -> None:
         self._total = total
+        self._before = done
         self._every = max(1, total // lines)
         self._start = time.monotonic()
         self._bar = _Bar.make(total) if sys.stdout.isatty() else None
@@ -37,8 +39,8 @@ class Progress:
         """Show that `step` steps are done, with the values of the last one (`loss 1.23 | ...`)."""
         if self._bar is not None:
             self._bar.update(step, values)
-        elif step % self._every == 0 or step in (1, self._total):
-            left = (time.monotonic() - self._start) / step * (self._total - step)
+        elif step % self._every == 0 or step in (self._before + 1, self._total):
+            left = (time.monotonic() - self._start) / (step - self._before) * (self._total - step)
             self.say(f"step {step}/{self._total} | {values} | {left:.0f} s left")
 
     def say(self, text: str) -> None:
@@ -84,7 +86,7 @@ def plot_curve(
     values: Sequence[float],
     held_out: Sequence[tuple[int, float]],
     levels: Sequence[tuple[str, float]] = (),
-    unit: str = "bits per character",
+    unit: str = "loss",
 ) -> None:
     """Draw a training curve, with a smoothed line, the held-out values and horizontal lines to compare with.
 
@@ -112,7 +114,8 @@ def plot_curve(
     for name, value in levels:
         axes.axhline(value, color="#777777", linewidth=0.8, linestyle=":")
         axes.annotate(name, (0.995, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
-    axes.set(xlabel="step", ylabel=unit, xlim=(0, max(steps, default=1)), ylim=(0, None))
+    lowest = min([*values, *(value for _, value in held_out)], default=0)  # likelihoods of real numbers exceed 1
+    axes.set(xlabel="step", ylabel=unit, xlim=(0, max(steps, default=1)), ylim=(0 if lowest >= 0 else None, None))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="best")
     figure.savefig(path, format="png", dpi=150)

@@ -15,6 +15,11 @@ def about(help: str, minimum: float | None = None, choices: tuple[str, ...] = ()
     return {"help": help, "minimum": minimum, "choices": choices}
 
 
+def option(name: str) -> str:
+    """A setting's option on the command line."""
+    return "--" + name.replace("_", "-")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BaseSettings:
     """Everything that decides what a training run does. The same settings give the same model.
@@ -27,6 +32,15 @@ class BaseSettings:
     seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
     backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba, cupy, cupy:1, ..."))
     threads: int = field(default=1, metadata=about("Threads of the BLAS library; more may help on an idle machine.", 1))
+    lr: float = field(default=1e-3, metadata=about("Learning rate.", 0.0))
+    clip: float = field(
+        default=1.0, metadata=about("Largest norm of the gradient; larger ones are scaled down. 0: no limit.", 0.0)
+    )
+    validations: int = field(default=10, metadata=about("How often to measure on held-out data, evenly spread.", 1))
+    patience: int = field(
+        default=0, metadata=about("Stop after so many of these measurements without improvement; 0: never.", 0)
+    )
+    resume: bool = field(default=False, metadata=about("Go on from the checkpoint in --out, if there is one."))
     quick: bool = field(default=False, metadata=about("A run of seconds, to see that everything works."))
 
     QUICK: ClassVar[dict[str, Any]] = {}  # what --quick changes
@@ -35,9 +49,9 @@ class BaseSettings:
         for f in fields(self):
             value, minimum, choices = getattr(self, f.name), f.metadata["minimum"], f.metadata["choices"]
             if minimum is not None and not (value >= minimum and math.isfinite(value)):
-                raise ValueError(f"--{f.name} must be at least {minimum:g}, not {value}")
+                raise ValueError(f"{option(f.name)} must be at least {minimum:g}, not {value}")
             if choices and value not in choices:
-                raise ValueError(f"--{f.name} is one of {', '.join(choices)}, not {value!r}")
+                raise ValueError(f"{option(f.name)} is one of {', '.join(choices)}, not {value!r}")
 
     def resolved(self: S) -> S:
         """The settings that count: with `quick`, what that changes is changed."""

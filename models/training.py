@@ -1,50 +1,291 @@
-"""What all training programs do around their own steps: the backend, Ctrl-C, the files."""
+"""Training as all programs do it: a program says what is to be learned, a `Task`, and the `Trainer` does the rest.
+
+The rest is: steps, validation, keeping the best weights, early stopping, the log, checkpoints to go on from, Ctrl-C,
+and the files at the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+import numpy as np
 
 import minigrad as mg
+from minigrad import nn, optim, tree
 
-from .settings import S
+from . import checkpoints, files
+from .progress import Progress, plot_curve, smoothed
+from .settings import S, writable
+from .task import Task
 
-
-class Run(Protocol):
-    """One training run, on the default backend."""
-
-    def introduction(self) -> str:
-        """What is going to happen, in a line."""
-
-    def learn(self) -> None:
-        """Take all steps."""
-
-    def done(self) -> int:
-        """How many steps were taken."""
-
-    def write(self) -> list[Path]:
-        """Write the results, and return their paths."""
-
-    def metrics(self) -> dict[str, Any]:
-        """What happened, as plain data."""
+LOG = "log.jsonl"
+LOG_LINES = 200  # with the loss, spread over the steps
+HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
 
 
-def conduct(settings: S, start: Callable[[S], Run]) -> dict[str, Any]:
-    """Make a run, let it learn, and write what it leaves; also when it is interrupted by Ctrl-C after some steps.
+class Trainer:
+    """Trains a task.
 
-    Returns the metrics. Raises what the run raises, and BackendError.
+    Args:
+        task: what is to be learned.
+        out: the directory for the log and the checkpoints; None writes nothing.
+
+    Attributes:
+        step: how many steps were taken. losses, norms: the loss and the gradient's norm of each.
+        validations: what was measured: {"step": n, measure: value, ...}.
+        epoch, position: which batch is next.
+        seconds: the time that the steps took.
+    """
+
+    def __init__(self, task: Task, out: Path | None = None) -> None:
+        self.task, self.settings, self.out = task, task.settings, out
+        self.losses: list[float] = []
+        self.norms: list[float] = []
+        self.validations: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None  # of the validations: {"value", "step", "weights": arrays or None}
+        self.epoch = self.position = 0
+        self.seconds = 0.0
+        self._batches: Iterator[Any] = iter(task.batches(0))
+        if out is not None:
+            files.library()  # what is missing should be missed now, not after hours of training
+            self._begin(out)
+
+    @property
+    def step(self) -> int:
+        return len(self.losses)
+
+    # --- learning -----------------------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Take the steps that are left. Raises ValueError for a loss or a gradient that is not finite."""
+        steps = self.settings.steps
+        looks = {max(1, round(steps * i / self.settings.validations)) for i in range(1, self.settings.validations + 1)}
+        with Progress(steps, self.step) as progress:
+            while self.step < steps and not self.stopped_early:
+                start = time.monotonic()
+                self._learn()
+                self.seconds += time.monotonic() - start
+                values = self.task.values(smoothed(self.losses[-100:], 0.9)[-1], self.step / max(self.seconds, 1e-9))
+                progress.update(self.step, f"{values} | grad norm {self.norms[-1]:.2f}")
+                if self.step in looks:
+                    progress.say(self._look())
+                    self._save()
+            if self.step < steps:
+                progress.say(f"stopped after {self.step} steps: {self.settings.patience} looks without improvement")
+
+    def _learn(self) -> None:
+        """Learn from one batch."""
+        task, settings = self.task, self.settings
+        batch = self._next_batch()
+        task.model.train()
+        loss = task.loss(batch)
+        task.optimizer.zero_grad()
+        loss.backward()
+        task.carried = tree.detach(task.carried)
+        value = loss.item()
+        try:
+            if not math.isfinite(value):
+                raise ValueError(f"the loss is {value}; a lower --lr or --clip may help")
+            norm = optim.clip_grad_norm_(task.model.parameters(), settings.clip or math.inf, error_if_nonfinite=True)
+        except ValueError as error:
+            self._log({"step": self.step + 1, "error": str(error)})
+            raise ValueError(f"training failed in step {self.step + 1}: {error}") from None
+        rate = task.optimizer.param_groups[0]["lr"]
+        task.optimizer.step()
+        if task.schedule is not None:
+            task.schedule.step()
+        self.losses.append(value)
+        self.norms.append(float(norm))
+        if self.step % max(1, settings.steps // LOG_LINES) == 0:
+            entry = {"step": self.step, "epoch": self.epoch, "loss": value, "gradient_norm": float(norm), "lr": rate}
+            self._log(entry | {"seconds": round(self.seconds, 3)})
+
+    def _next_batch(self) -> Any:
+        while True:
+            for batch in self._batches:
+                self.position += 1
+                return batch
+            if not self.position:
+                raise ValueError(f"{type(self.task).__name__}.batches({self.epoch}) gives no batch")
+            self.epoch, self.position = self.epoch + 1, 0
+            self._batches = iter(self.task.batches(self.epoch))
+
+    # --- validation ---------------------------------------------------------------------------------------------------
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the last validations, `patience` of them, have brought no improvement."""
+        since = self.best["step"] if self.best else 0
+        return 0 < self.settings.patience <= sum(v["step"] > since for v in self.validations)
+
+    @mg.no_grad()
+    def _look(self) -> str:
+        """Measure on held-out data. Returns what is to be said about it."""
+        self.task.model.eval()
+        measures = {name: float(value) for name, value in self.task.validate().items()}
+        self.validations.append({"step": self.step, **measures})
+        self._log({"step": self.step, "validation": measures})
+        if self.task.kept or self.settings.patience:
+            self._compare(measures)
+        said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measures.items())
+        example = self.task.example().strip("\n")
+        lines = "".join("\n    " + line for line in example.split("\n")) if example else ""
+        return f"step {self.step}: {said} (held out){lines}"
+
+    def _compare(self, measures: dict[str, float]) -> None:
+        """Keep the weights if they are the best so far."""
+        name, mode = self.task.kept or (self.task.shown, "min")
+        if name not in measures:
+            purpose = "which weights to keep" if self.task.kept else "when --patience ends"
+            given = ", ".join(measures) or "nothing"
+            raise ValueError(f"validate() is to give {name!r}, which decides {purpose}; it gives {given}")
+        value, sign = measures[name], 1 if mode == "min" else -1
+        if math.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"]):
+            weights = _weights(self.task.model) if self.task.kept else None
+            self.best = {"value": value, "step": self.step, "weights": weights}
+
+    # --- the log and checkpoints --------------------------------------------------------------------------------------
+
+    def _begin(self, out: Path) -> None:
+        """Go on from the checkpoint, or remove what an older run has left, for nobody to go on from that."""
+        checkpoint, log = out / checkpoints.NAME, out / LOG
+        state = checkpoints.load(checkpoint, self.task.format, self.settings) if self.settings.resume else None
+        if state is not None:
+            self._restore(state)
+            print(f"going on after step {self.step} of {self.settings.steps}")
+            _cut(log, self.step)
+            return
+        if self.settings.resume:
+            print(f"there is no checkpoint in {out} to resume from: starting from the beginning")
+        checkpoint.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        if self.out is not None:
+            with (self.out / LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def _save(self) -> None:
+        if self.out is None:
+            return
+        task = self.task
+        state = {
+            "about": task.about(),
+            "model": task.model.state_dict(),
+            "optimizer": task.optimizer.state_dict(),
+            "schedule": None if task.schedule is None else task.schedule.state_dict(),
+            "carried": task.carried,
+            "generators": {name: mg.random.default_generator(name).get_state() for name in _backends()},
+            "history": {name: getattr(self, name) for name in HISTORY},
+        }
+        checkpoints.save(self.out / checkpoints.NAME, task.format, self.settings, state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        task = self.task
+        if state["about"] != task.about():
+            raise ValueError(f"cannot resume from the checkpoint in {self.out}: it was made with other data")
+        task.model.load_state_dict(state["model"])
+        task.optimizer.load_state_dict(state["optimizer"])
+        if task.schedule is not None:
+            task.schedule.load_state_dict(state["schedule"])
+        task.carried = state["carried"]
+        for name in HISTORY:
+            setattr(self, name, state["history"][name])
+        self._batches = iter(task.batches(self.epoch))
+        for _ in itertools.islice(self._batches, self.position):
+            pass  # these batches were learned from
+        for name, generator in state["generators"].items():
+            mg.random.default_generator(name).set_state(generator)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def finish(self, out: Path) -> dict[str, Any]:
+        """Take the kept weights, write the results into a directory, and return the metrics as plain data."""
+        task = self.task
+        if self.best and self.best["weights"] is not None:
+            task.model.load_state_dict(self.best["weights"])
+        task.model.eval()
+        paths = [out / name for name in ("model.safetensors", "metrics.json", "loss.png")]
+        files.save(task.model, paths[0], task.format, task.about())
+        with mg.no_grad():
+            results = task.results()
+        metrics = json.dumps(self._metrics() | {"results": results}, indent=1, default=_plain)
+        files.replace(paths[1], (metrics + "\n").encode())
+        curve = [loss * task.scale for loss in self.losses]
+        dots = [(v["step"], v[task.shown]) for v in self.validations if task.shown in v]
+        plot_curve(paths[2], range(1, self.step + 1), curve, dots, task.levels, task.unit)
+        for path in [*paths, *task.write(out)]:
+            print(path)
+        return json.loads(metrics)
+
+    def _metrics(self) -> dict[str, Any]:
+        task = self.task
+        early = self.stopped_early and self.step < self.settings.steps
+        return {
+            "settings": self.settings.plain(),
+            "version": mg.__version__,
+            "parameters": sum(p.size for p in task.model.parameters()),
+            "steps": self.step,
+            "finished": early or self.step == self.settings.steps,
+            "stopped_early": early,
+            "kept_step": self.best["step"] if self.best and task.kept else self.step,
+            "seconds": self.seconds,
+            "unit": task.unit,
+            "validations": self.validations,
+            "curve": [loss * task.scale for loss in self.losses],
+            "gradient_norm": self.norms,
+        }
+
+
+def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
+    """Make a task, train it, and write what comes of it; also when training is interrupted by Ctrl-C after some steps.
+
+    Returns the metrics; then `finished` is false in them. Raises what the task raises, ValueError for a loss that is
+    not finite and for settings that do not fit the checkpoint, OSError, BackendError.
     """
     settings = settings.resolved()
     with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads):
-        run = start(settings)
-        print(run.introduction())
+        mg.manual_seed(settings.seed)
+        out = writable(settings.out)
+        task = make(settings)
+        print(task.introduction())
+        trainer = Trainer(task, out)
         try:
-            run.learn()
+            trainer.train()
         except KeyboardInterrupt:
-            if not run.done():
+            if not trainer.step:
                 raise
-            print(f"\ninterrupted after {run.done()} of {settings.steps} steps; writing what there is")
-        for path in run.write():
-            print(path)
-        return run.metrics()
+            print(f"\ninterrupted after {trainer.step} of {settings.steps} steps; writing what there is")
+        return trainer.finish(out)
+
+
+def _weights(model: nn.Module) -> dict[str, np.ndarray]:
+    """A copy of the weights, on the host."""
+    return {name: np.array(t.numpy()) for name, t in model.state_dict().items()}
+
+
+def _backends() -> list[str]:
+    """Those whose default generators a task uses."""
+    return sorted({"numpy", mg.default_backend().name})
+
+
+def _cut(log: Path, step: int) -> None:
+    """Leave out what was logged after a step; a line that was not written to its end comes after it."""
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    files.replace(log, "".join(kept).encode())
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays, and paths, as plain data."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"metrics are plain data, not a {type(value).__name__}")

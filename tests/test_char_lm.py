@@ -11,7 +11,8 @@ import minigrad as mg
 from minigrad import models
 from minigrad.data import Vocabulary
 from minigrad.models import char_lm
-from minigrad.models.char_lm import CharLM, Settings
+from minigrad.models.cells import CELLS
+from minigrad.models.char_lm import Settings
 
 pytest.importorskip("safetensors")
 image = pytest.importorskip("matplotlib.image")
@@ -36,32 +37,46 @@ def trained(text, tmp_path_factory):
 
 def test_it_learns(trained):
     _, metrics, _ = trained
-    bits = metrics["bits_per_character"]
+    bits, results = metrics["curve"], metrics["results"]
     assert len(bits) == metrics["steps"] == 60
     assert metrics["finished"]
-    assert np.mean(bits[:5]) > math.log2(metrics["vocabulary"]) - 1
+    assert metrics["unit"] == "bits per character"
+    assert np.mean(bits[:5]) > math.log2(results["vocabulary"]) - 1
     assert np.mean(bits[-5:]) < 0.5 * np.mean(bits[:5])
-    assert metrics["held_out_bits_per_character"] < 0.5 * math.log2(metrics["vocabulary"])
+    assert results["bits_per_character"] < 0.5 * math.log2(results["vocabulary"])
+    assert results["bits_per_character"] == pytest.approx(results["nats_per_character"] / math.log(2))
+    assert results["bits_per_character"] == min(v["bits_per_character"] for v in metrics["validations"])
+    assert (results["characters"], results["held_out_characters"]) == (len(TEXT) * 9 // 10, len(TEXT) // 10)
     assert all(norm > 0 for norm in metrics["gradient_norm"])
 
 
 def test_it_trains_on_every_backend(backend, text, tmp_path):
     settings = Settings(text=text, out=tmp_path, backend=backend, **TINY | {"steps": 20})
     metrics = char_lm.train(settings)
-    bits = metrics["bits_per_character"]
+    bits, results = metrics["curve"], metrics["results"]
     assert np.mean(bits[-3:]) < 0.9 * np.mean(bits[:3])
     assert metrics["settings"]["backend"] == backend
-    assert metrics["held_out_bits_per_character"] < math.log2(metrics["vocabulary"])
+    assert results["bits_per_character"] < math.log2(results["vocabulary"])
     assert char_lm.load(tmp_path).head.weight.backend.name == backend  # the default backend during this test
+
+
+@pytest.mark.parametrize("cell", char_lm.CELLS)
+def test_it_trains_with_every_cell(cell, text, tmp_path):
+    metrics = char_lm.train(Settings(text=text, out=tmp_path, cell=cell, layers=2, **TINY | {"steps": 30}))
+    assert np.mean(metrics["curve"][-3:]) < 0.9 * np.mean(metrics["curve"][:3])
+    assert type(char_lm.load(tmp_path).network) is CELLS[cell]
+    assert len(list(char_lm.sample(char_lm.load(tmp_path), 9))) == 9
 
 
 def test_the_files_are_there_and_valid(trained):
     _, metrics, out = trained
-    assert {path.name for path in out.iterdir()} == {"loss.png", "graph.svg", "model.safetensors", "metrics.json"}
+    results = {"model.safetensors", "metrics.json", "loss.png", "graph.svg", "sample.txt"}
+    assert {path.name for path in out.iterdir()} == results | {"log.jsonl", "checkpoint.safetensors"}
+    assert len((out / "sample.txt").read_text(encoding="utf-8")) == 1000
     assert image.imread(out / "loss.png").ndim == 3
     svg = ElementTree.parse(out / "graph.svg").getroot()
     shown = {element.text for element in svg.iter() if element.tag.endswith("}text")}
-    assert {"CharLM", "lstm", "embedding", "cross_entropy"} <= shown
+    assert {"CharLM", "network", "embedding", "cross_entropy"} <= shown
     assert json.loads((out / "metrics.json").read_text()) == metrics
 
 
@@ -70,16 +85,16 @@ def test_the_model_comes_back(trained):
     model = char_lm.load(out)
     assert model.vocabulary == Vocabulary(TEXT)
     held_out = model.vocabulary.encode(TEXT)[-(len(TEXT) // 10) :]
-    assert char_lm.bits_per_character(model, held_out) == pytest.approx(metrics["held_out_bits_per_character"])
+    assert char_lm.nats_per_character(model, held_out) == metrics["results"]["nats_per_character"]
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(text, tmp_path):
     runs = {}
     for seed in (0, 1):
         again = Settings(text=text, out=tmp_path / str(seed), seed=seed, **TINY | {"steps": 3})
-        runs[seed] = char_lm.train(again)["bits_per_character"]
+        runs[seed] = char_lm.train(again)["curve"]
     first = Settings(text=text, out=tmp_path / "again", **TINY | {"steps": 3})
-    assert char_lm.train(first)["bits_per_character"] == runs[0] != runs[1]
+    assert char_lm.train(first)["curve"] == runs[0] != runs[1]
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("0", "1", "again")]
     assert files[0] == files[2] != files[1]
 
@@ -109,17 +124,16 @@ def test_sampling_refuses(trained):
             next(char_lm.sample(model, 5, **settings))
 
 
-def test_the_state_is_carried_without_its_history():
-    model = CharLM(Vocabulary("ab"), 4, 5, layers=2)
-    x, y = np.zeros((3, 2), int), np.ones((3, 2), int)
-    loss, state = model.loss(x, y)
-    cut = char_lm.detached(state)
-    assert [part.shape for part in cut] == [(2, 2, 5), (2, 2, 5)]
-    assert loss.requires_grad
-    assert not any(part.requires_grad for part in cut)
-    both, _ = model(np.concatenate([x, x]))
-    second, _ = model(x, cut)
-    np.testing.assert_allclose(both[3:].detach().numpy(), second.detach().numpy(), rtol=1e-5, atol=1e-6)
+def test_the_state_is_carried_on_until_the_text_begins_anew(text):
+    task = char_lm.Task(Settings(text=text, **TINY))
+    batches = list(task.batches(0))
+    assert [anew for anew, _, _ in batches] == [True] + [False] * (len(batches) - 1)
+    with mg.no_grad():
+        carried = [task.loss(batch).item() for batch in batches[:2]]
+        x, y = (np.concatenate([batch[i] for batch in batches[:2]]) for i in (1, 2))
+        whole, _ = task.model.loss(mg.tensor(x), mg.tensor(y))
+        assert np.mean(carried) == pytest.approx(whole.item(), rel=1e-5)
+        assert task.loss(batches[0]).item() == carried[0]
 
 
 def test_the_learning_rate_rises_and_falls():
@@ -133,14 +147,14 @@ def test_the_learning_rate_rises_and_falls():
 
 
 def test_an_interrupted_run_writes_what_it_has(text, tmp_path, monkeypatch, capsys):
-    step = char_lm.Run.step
+    loss, calls = char_lm.Task.loss, iter(range(60))
 
-    def interrupted(self):
-        if len(self.bits) == 4:
+    def interrupted(self, batch):
+        if next(calls) == 4:
             raise KeyboardInterrupt
-        step(self)
+        return loss(self, batch)
 
-    monkeypatch.setattr(char_lm.Run, "step", interrupted)
+    monkeypatch.setattr(char_lm.Task, "loss", interrupted)
     metrics = char_lm.train(Settings(text=text, out=tmp_path, **TINY))
     assert not metrics["finished"]
     assert metrics["steps"] == 4
@@ -152,6 +166,7 @@ def test_an_interrupted_run_writes_what_it_has(text, tmp_path, monkeypatch, caps
     ("changes", "message"),
     [
         ({"steps": 0}, "--steps must be at least 1"),
+        ({"cell": "cnn"}, "--cell is one of rnn, lstm, peephole, gru, not 'cnn'"),
         ({"hidden": -3}, "--hidden must be at least 1"),
         ({"lr": math.nan}, "--lr"),
         ({"batch": 400}, "too short"),
@@ -180,7 +195,7 @@ def test_files_that_are_no_model(tmp_path):
     with pytest.raises(FileNotFoundError, match="train char-lm"):
         char_lm.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
-    with pytest.raises(ValueError, match="not a character model"):
+    with pytest.raises(ValueError, match="not what minigrad char-lm writes"):
         char_lm.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"something else")
     with pytest.raises(ValueError, match="not a safetensors file"):
@@ -196,7 +211,8 @@ def test_the_default_text_is_python_s_documentation():
 def test_every_program_offers_what_the_command_line_needs():
     for name in models.PROGRAMS:
         module = models.program(name)
-        for needed in ("Settings", "Run", "train", "unrolled", "untrained"):
+        for needed in ("Settings", "Task", "train", "unrolled", "untrained", "load"):
             assert hasattr(module, needed), (name, needed)
+        assert module.Task.format.split()[:2] == ["minigrad", name]
     with pytest.raises(ValueError, match="char-lm"):
         models.program("nothing")

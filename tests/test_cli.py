@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     (path / "text.txt").write_text("abcd efgh\n" * 40, encoding="utf-8")
     out, _ = run("train", "char-lm", "--text", "text.txt", "--out", "model", *TINY, cwd=path)
     assert "bits/char" in out
-    for name in ("loss.png", "graph.svg", "model.safetensors", "metrics.json"):
+    for name in ("loss.png", "graph.svg", "model.safetensors", "metrics.json", "sample.txt"):
         assert os.path.join("model", name) in out
     return path
 
@@ -49,13 +49,23 @@ def test_help_everywhere(tmp_path):
     expected = {
         (): ["train", "sample", "graph", "info", "bench"],
         ("train",): ["char-lm"],
-        ("train", "char-lm"): ["--text", "--steps", "--seed", "--backend", "--hidden", "--out", "default: 0.006"],
+        ("train", "char-lm"): [
+            "--text",
+            "--steps",
+            "--seed",
+            "--backend",
+            "--hidden",
+            "--out",
+            "default: 0.006",
+            "--resume",
+        ],
         ("sample",): ["--length", "--temperature", "--prime", "--seed"],
         ("graph",): ["--steps", "--depth", "--format", "--out"],
     }
     for command, words in expected.items():
         out, _ = run(*command, "--help", cwd=tmp_path)
         assert all(word in out for word in words), command
+        assert "--no-" not in out
 
 
 def test_version(tmp_path):
@@ -81,6 +91,14 @@ def test_training_writes_metrics(folder):
     metrics = json.loads((folder / "model" / "metrics.json").read_text())
     assert metrics["finished"]
     assert metrics["settings"]["hidden"] == 8
+
+
+def test_training_goes_on_where_it_stopped(folder):
+    first = (folder / "model" / "metrics.json").read_text()
+    out, _ = run("train", "char-lm", "--text", "text.txt", "--out", "model", *TINY, "--resume", cwd=folder)
+    assert "going on after step 3 of 3" in out
+    again = (folder / "model" / "metrics.json").read_text()
+    assert json.loads(again) == json.loads(first) | {"settings": json.loads(first)["settings"] | {"resume": True}}
 
 
 def test_sampling_repeats_with_a_seed(folder):
@@ -121,6 +139,8 @@ def test_graph_of_a_trained_model(folder):
         (["train", "char-lm", "--text", "text.txt", "--batch", "900"], "too short"),
         (["train", "char-lm", "--steps", "0"], "--steps must be at least 1"),
         (["train", "char-lm", "--backend", "abacus"], "unknown backend 'abacus'"),
+        (["train", "char-lm", "--text=text.txt", "--out=model", *TINY, "--resume", "--lr=1"], "--lr was 0.006, not 1"),
+        (["train", "char-lm", "--cell", "cnn"], "--cell is one of rnn, lstm"),
         (["sample", "nowhere"], "train char-lm"),
         (["sample", "text.txt"], "not a safetensors file"),
         (["sample", "model", "--prime", "Ω"], "'Ω'"),

@@ -10,6 +10,7 @@ import typer
 
 import minigrad as mg
 from minigrad.models import PROGRAMS, program
+from minigrad.models.settings import option
 
 
 def build() -> typer.Typer:
@@ -60,16 +61,20 @@ def _train_command(name: str) -> Callable[..., None]:
     types = get_type_hints(settings)
     parameters = [
         inspect.Parameter(
-            f.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=f.default,
-            annotation=Annotated[types[f.name], typer.Option(help=f.metadata["help"])],
+            f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=Annotated[types[f.name], _option(f)]
         )
         for f in dataclasses.fields(settings)
     ]
     train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     train.__annotations__ = {p.name: p.annotation for p in parameters}
     return train
+
+
+def _option(f: dataclasses.Field[Any]) -> Any:
+    """A setting as an option. What is off by default can only be switched on: --quick, and no --no-quick."""
+    choices = f.metadata["choices"]
+    text = f.metadata["help"] + (f" One of: {', '.join(choices)}." if choices else "")
+    return typer.Option(option(f.name), help=text) if f.default is False else typer.Option(help=text)
 
 
 def sample(
@@ -113,8 +118,6 @@ def graph(
     from minigrad.tools import draw
 
     from_program = program(name)
-    if model is not None and not hasattr(from_program, "load"):
-        raise ValueError(f"{name} keeps no model files: leave out --model")
     chosen = from_program.untrained() if model is None else from_program.load(model)
     path = Path(f"{name}.{format or 'svg'}") if out is None else out
     draw(from_program.unrolled(chosen, steps), path, format, depth=depth, steps=show)
