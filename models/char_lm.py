@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
-from minigrad.data import Streams, Vocabulary, read_text
+from minigrad.data import Streams, Vocabulary, fetch, read_text
 from minigrad.tools import draw
 
 from . import files
@@ -31,6 +32,7 @@ from .settings import BaseSettings, about
 from .training import Task as BaseTask
 from .training import conduct
 
+TEXTS = ("tiny_shakespeare",)  # data sets that are one text
 State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for LSTMs, or None for zeros
 
 
@@ -39,7 +41,8 @@ class Settings(BaseSettings):
     """Everything that decides what a training run does; see the base class."""
 
     text: Path | None = field(
-        default=None, metadata=about("UTF-8 text to learn; by default Python's own language documentation.")
+        default=None,
+        metadata=about("UTF-8 file to learn, or a data set: tiny_shakespeare; by default Python's own documentation."),
     )
     out: Path = field(default=Path("out/char-lm"), metadata=about("Directory for the results."))
     steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
@@ -101,13 +104,14 @@ def nats_per_character(model: CharLM, numbers: np.ndarray, length: int = 64, bat
     return total / count
 
 
-@mg.no_grad()
 def sample(
     model: CharLM,
     length: int,
     temperature: float = 0.8,
     prime: str | None = None,
     generator: mg.random.Generator | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
 ) -> Iterator[str]:
     """Characters that the model writes, one by one.
 
@@ -117,24 +121,26 @@ def sample(
         temperature: 1 follows the model's probabilities, less prefers likely characters, 0 always takes the likeliest.
         prime: the text to continue; it is not repeated. By default a new paragraph begins.
         generator: the source of random numbers, the default one if None.
+        top_k, top_p: limits to the likeliest characters; see `minigrad.nn.decoding.filtered`.
 
-    Raises ValueError for a negative temperature, or a prime that is empty or has characters that the model lacks.
+    Raises ValueError for options out of range, or a prime that is empty or has characters that the model lacks.
     """
-    if not temperature >= 0:
-        raise ValueError(f"a temperature is at least 0, not {temperature}")
     if prime is None:
         prime = "\n\n" if "\n" in model.vocabulary else model.vocabulary.characters[0]
     if not prime:
         raise ValueError("the prime must have at least one character, to be continued")
-    logits, state = model(mg.tensor(model.vocabulary.encode(prime)[:, None]))
-    for _ in range(length):
-        scores = logits[-1, 0]
-        if temperature == 0:
-            number = int(mg.argmax(scores).item())
-        else:
-            number = mg.random.choice(F.softmax(scores / temperature), generator)
-        yield model.vocabulary.decode(number)
-        logits, state = model(mg.tensor([[number]]), state)
+    numbers, state = model.vocabulary.encode(prime), None
+    with mg.no_grad():
+        if len(numbers) > 1:
+            _, state = model(mg.tensor(numbers[:-1, None]))
+
+    def step(tokens: mg.Tensor, state: State) -> tuple[mg.Tensor, State]:
+        logits, state = model(tokens[None], state)
+        return logits[0], state
+
+    options: Any = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "generator": generator}
+    stream = nn.decoding.sampled(step, numbers[-1:], state, **options, state_axis=1)
+    return (model.vocabulary.decode(tokens) for tokens, _ in islice(stream, length))
 
 
 def untrained() -> CharLM:
@@ -157,6 +163,11 @@ def load(path: Path) -> CharLM:
     Raises OSError if there is none, ValueError for another kind of file.
     """
     return files.load(path, Task.format, lambda d: CharLM(Vocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
+
+
+def located(text: Path) -> Path:
+    """The file of a text: as it is, or that of the data set with this name."""
+    return fetch(str(text)) if not text.exists() and str(text) in TEXTS else text
 
 
 def default_text() -> str:
@@ -193,7 +204,7 @@ class Task(BaseTask):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        text = default_text() if settings.text is None else read_text(settings.text)
+        text = default_text() if settings.text is None else read_text(located(settings.text))
         vocabulary = Vocabulary(text)
         numbers = vocabulary.encode(text)
         held_out = max(2, len(numbers) // 10)

@@ -1,6 +1,27 @@
-"""Data for sequence models: text as numbers, and batches that carry state."""
+"""Data for sequence models: data sets by name, readers of files, words and characters as numbers, and batches.
 
+Importing this needs NumPy alone. Downloads, sound, MIDI and images of digits need the extra `minigrad[data]`.
+"""
+
+from .audio import hertz_to_mel, log_mel, mel_filters, mel_to_hertz, read_wav
+from .batches import bucketed, pad, padding_share, unpad
+from .images import digit_images
+from .music import read_chorales, read_midi, write_midi
+from .registry import describe, fetch, names
 from .sequences import Streams
-from .text import Vocabulary, read_text
+from .series import Series, read_series
+from .sets import DataFile, DataFolder, DataSet
+from .text import Vocabulary, read_sentences, read_text
+from .words import WordVocabulary, tokenize
 
-__all__ = ["Streams", "Vocabulary", "read_text"]
+__all__ = [
+    # data sets
+    "DataFile", "DataFolder", "DataSet", "describe", "fetch", "names",
+    # text
+    "Vocabulary", "WordVocabulary", "read_sentences", "read_text", "tokenize",
+    # other files
+    "Series", "digit_images", "log_mel", "mel_filters", "hertz_to_mel", "mel_to_hertz", "read_chorales", "read_midi",
+    "read_series", "read_wav", "write_midi",
+    # batches
+    "Streams", "bucketed", "pad", "padding_share", "unpad",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Text as numbers: reading files, and a vocabulary of characters."""
+"""Text as numbers: reading files of text and of sentences, and a vocabulary of characters."""
 
 from __future__ import annotations
 
@@ -26,10 +26,26 @@ def read_text(path: str | Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}") from None
+        start = len(content) - len(error.object) + error.start  # a byte order mark is left out there
+        line = content.count(b"\n", 0, start) + 1
+        raise ValueError(f"{path} is not UTF-8 text: byte {start} is 0x{content[start]:02x}, in line {line}") from None
     if not text:
         raise ValueError(f"{path} is empty")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_sentences(path: str | Path) -> list[str]:
+    """The lines of a UTF-8 file, one sentence each, without the white space at their ends.
+
+    Raises:
+        OSError: there is no such file, it is a directory, or it cannot be read.
+        ValueError: it is empty, or not UTF-8, or a line is empty; the message says which line.
+    """
+    sentences = [line.strip() for line in read_text(path).removesuffix("\n").split("\n")]
+    for i, sentence in enumerate(sentences):
+        if not sentence:
+            raise ValueError(f"line {i + 1} of {path} is empty; each line should be a sentence")
+    return sentences
 
 
 class Vocabulary:
@@ -81,15 +97,7 @@ class Vocabulary:
 
         Raises IndexError for a number outside, TypeError for what is no integer.
         """
-        array = np.atleast_1d(np.asarray(numbers))
-        if array.size == 0:
-            return ""
-        if array.dtype.kind not in "iu" or array.ndim != 1:
-            raise TypeError(f"decode takes a vector of integers, not {array.dtype} of shape {array.shape}")
-        outside = (array < 0) | (array >= len(self))
-        if outside.any():
-            raise IndexError(f"number {array[outside][0]} is outside the vocabulary, 0 to {len(self) - 1}")
-        return "".join(self.characters[i] for i in array.tolist())
+        return "".join(self.characters[i] for i in checked_numbers(numbers, len(self)).tolist())
 
     def to_dict(self) -> dict[str, Any]:
         """The vocabulary as plain data, to store beside a model."""
@@ -106,6 +114,22 @@ class Vocabulary:
     def __repr__(self) -> str:
         shown = self.characters if len(self) <= 40 else self.characters[:37] + "..."
         return f"<Vocabulary of {len(self)} characters: {shown!r}>"
+
+
+def checked_numbers(numbers: Any, size: int) -> np.ndarray:
+    """Numbers to decode, as a vector.
+
+    Raises IndexError for one outside 0 to size - 1, TypeError for what is no integer.
+    """
+    array = np.atleast_1d(np.asarray(numbers))
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise TypeError(f"decode takes a vector of integers, not {array.dtype} of shape {array.shape}")
+    outside = (array < 0) | (array >= size)
+    if outside.any():
+        raise IndexError(f"number {array[outside][0]} is outside the vocabulary, 0 to {size - 1}")
+    return array
 
 
 def _code_points(text: str) -> np.ndarray:

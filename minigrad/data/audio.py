@@ -1,0 +1,152 @@
+"""Sound: samples from WAV files, and log-mel features."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def _missing(what: str, error: ImportError) -> ImportError:
+    return ImportError(f'{what} needs scipy ({error}): pip install "minigrad[data]"')
+
+
+def read_wav(path: str | Path, average: bool = False) -> tuple[int, np.ndarray]:
+    """The sampling rate in Hz, and the samples of a WAV file, float32 of shape (samples,).
+
+    Integers of 8 to 32 bits become -1 to 1; floats are taken as they are.
+
+    Args:
+        path: the file.
+        average: of several channels, take the mean. Otherwise they are an error.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is not a WAV file, is cut off, has no samples, or has several channels.
+        ImportError: scipy is not installed.
+    """
+    try:
+        from scipy.io import wavfile
+    except ImportError as error:
+        raise _missing("reading WAV files", error) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", wavfile.WavFileWarning)
+            # Chunks other than the sound's, such as the title, do no harm.
+            warnings.filterwarnings("ignore", "Chunk .* not understood", wavfile.WavFileWarning)
+            rate, samples = wavfile.read(path)
+    except (ValueError, struct.error, EOFError, ArithmeticError, UnboundLocalError, wavfile.WavFileWarning) as error:
+        raise ValueError(f"{path} is not a whole WAV file of a known kind: {error}") from error
+    if samples.size == 0:
+        raise ValueError(f"{path} has no samples")
+    if samples.ndim == 2 and samples.shape[1] > 1 and not average:
+        raise ValueError(f"{path} has {samples.shape[1]} channels, not one; average=True takes their mean")
+    if samples.dtype.kind == "f":
+        scaled = samples.astype(np.float32)
+    elif samples.dtype == np.uint8:
+        scaled = (samples.astype(np.float32) - 128) / 128
+    elif samples.dtype in (np.int16, np.int32):
+        scaled = (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    else:
+        raise ValueError(f"{path} has samples of {samples.dtype}; 8, 16, 24 and 32 bits and floats are known")
+    return rate, scaled.mean(axis=1) if scaled.ndim == 2 else scaled
+
+
+def hertz_to_mel(hertz: Any) -> Any:
+    """The mel scale in the form of HTK: 2595 log10(1 + f / 700) (O'Shaughnessy 1987)."""
+    return 2595 * np.log10(1 + np.asarray(hertz) / 700)
+
+
+def mel_to_hertz(mel: Any) -> Any:
+    """The frequency in Hz; undoes `hertz_to_mel`."""
+    return 700 * (10 ** (np.asarray(mel) / 2595) - 1)
+
+
+def mel_filters(mels: int, size: int, rate: float, low: float = 0.0, high: float | None = None) -> np.ndarray:
+    """Triangular filters, evenly spaced on the mel scale, over the bins of a Fourier transform.
+
+    Filter m rises from 0 at corner m to 1 at corner m + 1 and falls to 0 at corner m + 2, in Hz; the mels + 2 corners
+    go from `low` to `high`. As in HTK, every filter has the height 1 (Davis and Mermelstein 1980; Young et al., HTK
+    Book).
+
+    Args:
+        mels: the number of filters.
+        size: the points of the transform.
+        rate: the sampling rate in Hz.
+        low, high: the band in Hz; `high` is half the rate unless given.
+
+    Returns:
+        float64 of shape (mels, size // 2 + 1).
+
+    Raises ValueError if the band is not within 0 to rate / 2, or if a filter is so narrow that it has no bin.
+    """
+    high = rate / 2 if high is None else high
+    if mels < 1 or not 0 <= low < high <= rate / 2:
+        raise ValueError(f"{mels} filters from {low} to {high} Hz: at least 1 is needed, within 0 to {rate / 2} Hz")
+    corners = mel_to_hertz(np.linspace(hertz_to_mel(low), hertz_to_mel(high), mels + 2))
+    bins = np.arange(size // 2 + 1) * (rate / size)
+    rising = (bins - corners[:-2, None]) / np.diff(corners)[:-1, None]
+    falling = (corners[2:, None] - bins) / np.diff(corners)[1:, None]
+    filters = np.maximum(0, np.minimum(rising, falling))
+    empty = np.flatnonzero(filters.max(axis=1) == 0)
+    if empty.size:
+        raise ValueError(
+            f"{mels} filters are too many for {size} points at {rate} Hz: filter {empty[0]} is narrower than the "
+            "distance of the bins; use fewer filters or a longer window"
+        )
+    return filters
+
+
+def log_mel(
+    samples: Any,
+    rate: float,
+    mels: int = 40,
+    window: float = 0.025,
+    hop: float = 0.010,
+    low: float = 0.0,
+    high: float | None = None,
+    floor: float = 1e-6,
+) -> np.ndarray:
+    """Log-mel features: how loud each band of frequencies is, frame by frame.
+
+    Frame t is centred on the time t * hop; beyond the ends of the sound there is silence. A Hann window, a Fourier
+    transform (of the next power of two), the squared magnitudes, `mel_filters`, and ln(x + floor).
+
+    Args:
+        samples: sound of shape (samples,).
+        rate: the sampling rate in Hz.
+        mels: M, the number of bands.
+        window, hop: length and distance of the frames in seconds.
+        low, high: the band in Hz; `high` is half the rate unless given.
+        floor: keeps the logarithm of silence finite.
+
+    Returns:
+        float32 of shape (T, M), with T = ceil(samples / (hop * rate)).
+
+    Raises:
+        ValueError: there are no samples, or they are not a finite vector; window or hop is shorter than a sample;
+            `floor` is not above 0; or `mel_filters` refuses the band.
+        ImportError: scipy is not installed.
+    """
+    try:
+        from scipy.signal import ShortTimeFFT, get_window
+    except ImportError as error:
+        raise _missing("a spectrogram", error) from error
+    sound = np.asarray(samples, np.float64)
+    if sound.ndim != 1 or not sound.size or not np.isfinite(sound).all():
+        raise ValueError(f"log_mel takes a vector of finite samples, at least one, not the shape {sound.shape}")
+    width, step = round(window * rate), round(hop * rate)
+    if width < 1 or step < 1 or not floor > 0:
+        raise ValueError(
+            f"window ({window} s) and hop ({hop} s) must be a sample or more at {rate} Hz, and floor ({floor}) above 0"
+        )
+    size = 1 << (width - 1).bit_length()
+    filters = mel_filters(mels, size, rate, low, high)
+    frames = -(-sound.size // step)
+    sound = np.pad(sound, (0, max(0, width - sound.size)))  # ShortTimeFFT takes no sound shorter than half a window
+    transform = ShortTimeFFT(get_window("hann", width), step, rate, mfft=size)
+    power = np.abs(transform.stft(sound, p0=0, p1=frames)) ** 2
+    return np.log(filters @ power + floor).T.astype(np.float32)
