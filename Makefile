@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test lint format bench gpu-check wheel venv clean
+.PHONY: help demo test lint format bench results gpu-check wheel venv clean
 
 help:
 	@echo "make demo     train the character model for about a minute; results in out/char-lm"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint     check style (ruff) and types (mypy)"
 	@echo "make format   rewrite the code in the project's style"
 	@echo "make bench    measure speed, beside other frameworks where they are installed"
+	@echo "make results  train all programs on real data and write docs/results.md; up to an hour"
 	@echo "make gpu-check test and measure on a GPU, with what PYTHON has installed (CuPy, Numba, pytest)"
 	@echo "make wheel    build a wheel in dist/"
 	@echo "make venv     make .venv and install minigrad in it; the others do so by themselves"
@@ -41,6 +42,11 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/minigrad bench $(ARGS)
+
+# PyTorch trains one of the models too. Without MINIGRAD_DATA the data sets are downloaded.
+results: $(INSTALLED)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install torch==2.13.0
+	$(BIN)/python -m minigrad.tools.results.run $(ARGS)
 
 # For images with CUDA, CuPy, Numba and pytest, in which nothing can be installed: PYTHON runs this folder as it is. It
 # finds minigrad through links with the names that an installation has; -P keeps it from finding the folder itself.

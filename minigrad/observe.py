@@ -63,7 +63,17 @@ class _NoteNorm:
         entry = self.entry()
         if entry is not None:
             values = g.array if isinstance(g, Recorded) else g
-            entry.grad_norm = float(node.backend.to_numpy((values * values).sum())) ** 0.5
+            entry.grad_norm = _norm(values, node.backend)
+
+
+def _norm(values: Any, backend: Any) -> float:
+    """The Euclidean norm of an array, also where the squares are too small or too large for its dtype."""
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(backend.to_numpy((values * values).sum()))
+    if values.dtype.itemsize < 4 or not 1e-30 < square < np.inf:
+        wide = backend.to_numpy(values).astype(np.float64)
+        square = float((wide * wide).sum())
+    return square**0.5
 
 
 class Constant(Node):

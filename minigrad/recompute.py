@@ -166,6 +166,9 @@ def _unpacked(result: Any, packed: Tensor) -> Any:
         if x.node is None:
             return x
         begin += x.size
-        return reshape(astype(packed[begin - x.size : begin], x.dtype), x.shape)
+        values = packed[begin - x.size : begin]
+        if 2 * x.size < packed.size:  # a view of a small part, a state say, would keep all of them alive
+            values = concat([values])
+        return reshape(astype(values, x.dtype), x.shape)
 
     return tree.map(part, result)

@@ -80,9 +80,9 @@ def problems(rng: np.random.Generator, length: int, batch: int) -> tuple[np.ndar
     return np.stack([numbers, marks], axis=2), (numbers * marks).sum(axis=0)
 
 
-def untrained() -> Adder:
+def untrained(cell: str = "lstm") -> Adder:
     """A small model of the usual shape, to look at."""
-    return Adder(hidden=8)
+    return Adder(cell, hidden=8)
 
 
 def unrolled(model: Adder, steps: int) -> mg.Tensor:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 import minigrad
+from minigrad import data
 from minigrad.tools import cli
 
 pytest.importorskip("typer")
@@ -107,6 +108,21 @@ def test_sampling_repeats_with_a_seed(folder):
     assert first == second != third
     assert first.startswith("abc")
     assert len(first) == 3 + 30 + 1
+
+
+def test_sampling_from_the_likeliest_characters(folder):
+    likeliest = run("sample", "model", "--length", "20", "--temperature", "0", cwd=folder)[0]
+    assert run("sample", "model", "--length", "20", "--top-k", "1", cwd=folder)[0] == likeliest
+    assert run("sample", "model", "--length", "20", "--top-p", "0.001", cwd=folder)[0] == likeliest
+
+
+def test_data_sets_are_listed_and_fetched(tmp_path):
+    out, _ = run("data", cwd=tmp_path)
+    assert all(name in out for name in data.names())
+    _, error = run("data", "sunspots", cwd=tmp_path, status=1, MINIGRAD_DATA=str(tmp_path))
+    assert os.path.join("series", "sunspots.csv") in error
+    _, error = run("data", "sunpots", cwd=tmp_path, status=1)
+    assert "there is no data set 'sunpots'; there are tiny_shakespeare, sunspots" in error
 
 
 def test_sampling_into_a_pipe_that_closes(folder):

@@ -1,8 +1,9 @@
-"""The commands: `minigrad train | sample | graph | info | bench`. Needs typer."""
+"""The commands: `minigrad train | sample | graph | flow | data | info | bench`. Needs typer."""
 
 import dataclasses
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -10,6 +11,7 @@ import typer
 
 import minigrad as mg
 from minigrad.models import PROGRAMS, program
+from minigrad.models.cells import CELLS
 from minigrad.models.settings import option
 
 
@@ -43,6 +45,8 @@ def build() -> typer.Typer:
         trainers.command(name, help=summary)(_train_command(name))
     app.command("sample")(sample)
     app.command("graph")(graph)
+    app.command("flow")(flow)
+    app.command("data")(data)
     app.command("info")(info)
     # bench has options of its own: everything goes through, --help too
     raw = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -86,6 +90,11 @@ def sample(
         float, typer.Option(min=0.0, help="1 follows the model, less is more cautious, 0 takes the likeliest.")
     ] = 0.7,
     prime: Annotated[str | None, typer.Option(help="The text to continue; by default a new paragraph.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Choose among this many of the likeliest only.")] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Choose among the likeliest that have this probability together."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; by default, any.")] = None,
     kind: Annotated[str, typer.Option("--kind", help="Kind of model: one that writes, as char-lm.")] = "char-lm",
 ) -> None:
@@ -96,7 +105,7 @@ def sample(
     loaded = from_program.load(model)
     generator = mg.random.Generator(seed)
     print(prime or "", end="")
-    for character in from_program.sample(loaded, length, temperature, prime, generator):
+    for character in from_program.sample(loaded, length, temperature, prime, generator, top_k, top_p):
         print(character, end="", flush=True)
     print()
 
@@ -124,11 +133,70 @@ def graph(
     print(path)
 
 
+def flow(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")],
+    steps: Annotated[int, typer.Option(min=2, help="Time steps to unroll.")] = 100,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(help=f"The kind of recurrent network; may be repeated. One of: {', '.join(CELLS)}."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of untrained models.")] = 0,
+    forget_bias: Annotated[
+        float | None, typer.Option(help="Initialise with nn.init.recurrent_ and this bias of forget gates.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The PNG file to write; by default MODEL-flow.png.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A trained model; by default a small untrained one.")] = None,
+) -> None:
+    """Measure how gradients flow back through time: the norm of dL/dh_t for every time step t."""
+    from minigrad.tools.gradflow import gradient_flow, plot_flow
+
+    from_program = program(name)
+    if model is not None:
+        if cell or forget_bias is not None:
+            raise ValueError("--cell and --forget-bias are for untrained models, not for one that --model names")
+        makers = {"": partial(from_program.load, model)}
+    elif cell:
+        if "cell" not in inspect.signature(from_program.untrained).parameters:
+            raise ValueError(f"{name} offers no choice of cells for its untrained model")
+        if wrong := [c for c in cell if c not in CELLS]:
+            raise ValueError(f"--cell is one of {', '.join(CELLS)}, not {wrong[0]!r}")
+        makers = {f"{c}: " if len(cell) > 1 else "": partial(from_program.untrained, c) for c in cell}
+    else:
+        makers = {"": from_program.untrained}
+    flows: dict[str, Any] = {}
+    for label, make in makers.items():
+        mg.manual_seed(seed)
+        chosen = make()
+        if forget_bias is not None:
+            mg.nn.init.recurrent_(chosen, forget_bias)
+        chosen.to("float64")  # in which gradients vanish later
+        with mg.Tape() as tape:
+            from_program.unrolled(chosen, steps).backward()
+        found = gradient_flow(tape, chosen)
+        print(label.removesuffix(": "), found, sep="\n" if label else "")
+        flows |= {label + state: norms for state, norms in found.items()}
+    print(plot_flow(flows, Path(f"{name}-flow.png") if out is None else out, f"{name}, {steps} time steps"))
+
+
 def bench(context: typer.Context) -> int:
     """Measure speed, beside PyTorch where it is installed. `minigrad bench --help` shows its options."""
     from minigrad.tools.bench import main as run
 
     return run(list(context.args))
+
+
+def data(
+    name: Annotated[str | None, typer.Argument(help="A data set to fetch; by default, all are listed.")] = None,
+) -> None:
+    """List the data sets, or fetch one and print where it is ($MINIGRAD_DATA names a folder that has them already)."""
+    from minigrad.data import describe, fetch, names
+
+    if name is not None:
+        print(fetch(name))
+        return
+    for each in names():
+        known = describe(each)
+        print(f"{each:<17} {known.what}\n{'':<17} {known.licence}; {known.source}")
 
 
 def info() -> None:

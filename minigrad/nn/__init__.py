@@ -20,6 +20,8 @@ from .layers import (
 from .module import Module
 from .recurrent import Recurrent
 from .stack import GRU, LSTM, RNN, PeepholeLSTM, RecurrentStack
+from .topologies import EncoderDecoder, SequenceClassifier, SequenceDecoder, SequenceEncoder, SequenceTagger
+from .truncated import truncated_bptt
 
 __all__ = [
     "GELU",
@@ -29,6 +31,7 @@ __all__ = [
     "Cell",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "GRUCell",
     "Identity",
     "LSTMCell",
@@ -43,6 +46,10 @@ __all__ = [
     "ReLU",
     "Recurrent",
     "RecurrentStack",
+    "SequenceClassifier",
+    "SequenceDecoder",
+    "SequenceEncoder",
+    "SequenceTagger",
     "Sequential",
     "Sigmoid",
     "Tanh",
@@ -50,5 +57,6 @@ __all__ = [
     "functional",
     "init",
     "scheduled_sampling",
+    "truncated_bptt",
     "utils",
 ]

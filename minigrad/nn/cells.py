@@ -32,10 +32,10 @@ from .module import Module
 class Cell(Module):
     """A cell in parts: what depends on the input alone, what on the parameters alone, and what needs the state.
 
-    A subclass defines `project` and `step`, and `constants` if there are any; `forward` puts them together. `Recurrent`
-    then projects the inputs of all time steps in one product, which is faster than a product for each step, and makes
-    the constants once. A cell that cannot be cut up is any `Module` with a `forward(x_t, state)`; so is a subclass that
-    overrides `forward`.
+    A subclass defines `project` and `step`, and `constants` and `first_state` if it needs them; `forward` puts them
+    together. `Recurrent` then projects the inputs of all time steps in one product, which is faster than a product for
+    each step, and asks for the constants and the first state once. A cell that cannot be cut up is any `Module` with a
+    `forward(x_t, state)`; so is a subclass that overrides `forward`.
     """
 
     def project(self, x: Tensor) -> Tensor:
@@ -49,12 +49,16 @@ class Cell(Module):
         """What is the same in all steps of a sequence: parts of a weight, or a weight with some elements dropped."""
         return ()
 
+    def first_state(self, state: Any, batch_size: int) -> Any:
+        """The state that the first step gets, from the one that was given to the cell (None for none): the same."""
+        return state
+
     def step(self, projected_t: Tensor, state: Any, *constants: Any) -> tuple[Tensor, Any]:
         """One time step.
 
         Args:
             projected_t: what `project` made of the input, without the time axis.
-            state: what the step before returned; None at first.
+            state: what the step before returned; at first, what `first_state` returned.
             constants: what `constants` returned.
 
         Returns (output, state).
@@ -72,7 +76,7 @@ class Cell(Module):
         """
         if x_t.ndim != 2:
             raise ValueError(f"{type(self).__name__} takes the input (B, F) of one time step, not {describe(x_t)}")
-        return self.step(self.project(x_t), state, *self.constants())
+        return self.step(self.project(x_t), self.first_state(state, x_t.shape[0]), *self.constants())
 
 
 class StandardCell(Cell):
@@ -128,7 +132,7 @@ class StandardCell(Cell):
             raise ValueError(f"{type(self).__name__}: expected {self.input_size} input features, got {describe(x)}")
         return F.linear(x, self.weight_ih, bias)
 
-    def _state(self, state: Any, batch_size: int) -> Any:
+    def first_state(self, state: Any, batch_size: int) -> Any:
         """The state, zeros if None. Without the check a state of batch size 1 would be broadcast silently."""
         if state is None:
             return self.initial_state(batch_size)
@@ -166,9 +170,8 @@ class RNNCell(StandardCell):
         super().__init__(input_size, hidden_size, bias, **options)
         self.nonlinearity = nonlinearity
 
-    def step(self, projected_t: Tensor, state: Any, *constants: Any) -> tuple[Tensor, Tensor]:
+    def step(self, projected_t: Tensor, h: Any, *constants: Any) -> tuple[Tensor, Tensor]:
         (weight_hh,) = constants
-        h = self._state(state, projected_t.shape[0])
         activation = tanh if self.nonlinearity == "tanh" else relu
         h = activation(projected_t + F.linear(h, weight_hh))
         return h, h
@@ -196,7 +199,7 @@ class LSTMCell(StandardCell):
 
     def step(self, projected_t: Tensor, state: Any, *constants: Any) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         (weight_hh,) = constants
-        h, c = self._state(state, projected_t.shape[0])
+        h, c = state
         i, f, g, o = split(projected_t + F.linear(h, weight_hh), 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h = sigmoid(o) * tanh(c)
@@ -229,7 +232,7 @@ class PeepholeLSTMCell(StandardCell):
 
     def step(self, projected_t: Tensor, state: Any, *constants: Any) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         weight_hh, p_i, p_f, p_o = constants
-        h, c = self._state(state, projected_t.shape[0])
+        h, c = state
         i, f, g, o = split(projected_t + F.linear(h, weight_hh), 4, axis=1)
         c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
         h = sigmoid(o + p_o * c) * tanh(c)
@@ -269,8 +272,7 @@ class GRUCell(StandardCell):
             return (weight_hh,)
         return weight_hh[: 2 * self.hidden_size], weight_hh[2 * self.hidden_size :]
 
-    def step(self, projected_t: Tensor, state: Any, *constants: Any) -> tuple[Tensor, Tensor]:
-        h = self._state(state, projected_t.shape[0])
+    def step(self, projected_t: Tensor, h: Any, *constants: Any) -> tuple[Tensor, Tensor]:
         x_r, x_z, x_n = split(projected_t, 3, axis=1)
         if self.reset_after:
             h_r, h_z, h_n = split(F.linear(h, constants[0], self.bias_hh), 3, axis=1)

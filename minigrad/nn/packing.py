@@ -30,7 +30,7 @@ class Packing:
     """
 
     def __init__(self, lengths: Any, steps: int, batch: int, reverse: bool = False) -> None:
-        n = _checked(lengths, steps, batch)
+        n = check_lengths(lengths, steps, batch)
         self.shape = (steps, batch)
         self.order = np.argsort(-n, kind="stable")
         self.back = np.argsort(self.order)  # undoes it
@@ -87,7 +87,8 @@ def shrink(state: Any, count: int, rows: int) -> tuple[Any, Any]:
     return tree.map(first, state), tree.map(rest, state)
 
 
-def _checked(lengths: Any, steps: int, batch: int) -> np.ndarray:
+def check_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
+    """Lengths as int64 (B,). Raises as `Packing` does."""
     if isinstance(lengths, Tensor):
         if not isinstance(lengths.array, np.ndarray):
             raise TypeError(f"lengths are needed on the host, and these are on {lengths.backend.name}: give a list")

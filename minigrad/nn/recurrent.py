@@ -115,7 +115,10 @@ class Recurrent(Module):
         self, segments: list[tuple[Tensor, list[Step]]], state: Any, count: int
     ) -> tuple[list[Tensor], Any, list[Any]]:
         """All segments: their outputs, the state after the last, and the states of the sequences that ended before."""
-        constants = self._constants()
+        cell: Any = self.cell
+        constants = None
+        if self._in_parts():
+            state, constants = cell.first_state(state, count), _inside(cell, cell.constants)
         outputs: list[Tensor] = []
         ended: list[Any] = []
         for x, order in segments:
@@ -132,24 +135,32 @@ class Recurrent(Module):
     ) -> tuple[Tensor, Any, list[Any]]:
         """The steps of a segment, one after the other. `count` is how many sequences were going on before it."""
         cell: Any = self.cell
+        compute: Callable[..., Any] = cell
+        name: str | None = None
+        if constants is not None:
+            x = _inside(cell, cell.project, x)
+            compute, name = cell.step, _scope_name(cell)
+        rest = constants or ()
         outputs: list[Any] = []
         ended: list[Any] = []
-        if constants is None:
-            compute = cell
-        else:
-            x = _inside(cell, cell.project, x)
-            compute = lambda x_t, state: cell._in_scope(cell.step, x_t, state, *constants)
         now = local.now
         outer = now.scope
         try:
             with gc_paused():
                 for step in order:
+                    now.scope = inner = outer.child(None, step=step.time)
                     if step.rows < count:
                         state, over = shrink(state, step.rows, count)
                         ended.append(over)
                         count = step.rows
-                    now.scope = outer.child(None, step=step.time)
-                    output, state = self._pair(compute(x[step.at], state))
+                    x_t = x[step.at]
+                    if name is not None:  # a step is called past the module, which would count calls
+                        now.scope = inner.child(name, count=False)
+                    result = compute(x_t, state, *rest)
+                    if type(result) is not tuple or len(result) != 2:
+                        kind = type(cell).__name__
+                        raise TypeError(f"{kind} must return a pair (output, state), not a {type(result).__name__}")
+                    output, state = result
                     outputs.append(output)
         finally:
             now.scope = outer
@@ -157,21 +168,15 @@ class Recurrent(Module):
             return concat(outputs), state, ended
         return stack(outputs[::-1] if self.reverse else outputs), state, ended
 
-    def _constants(self) -> tuple[Any, ...] | None:
-        """What a cell in parts makes once for all steps; None for a cell that is called as a whole.
+    def _in_parts(self) -> bool:
+        """Whether the cell is used in its parts, and not called as a whole.
 
-        That is a cell that overrides `forward`, or that is watched by hooks: what it does there has to happen.
+        A cell that overrides `forward` or is watched by hooks is called: what it does there has to happen.
         """
         cell = self.cell
-        if not isinstance(cell, Cell) or type(cell).forward is not Cell.forward or cell._hooks or cell._pre_hooks:
-            return None
-        return _inside(cell, cell.constants)
-
-    def _pair(self, result: Any) -> tuple[Tensor, Any]:
-        if type(result) is not tuple or len(result) != 2:
-            name = type(self.cell).__name__
-            raise TypeError(f"{name} must return a pair (output, state), not a {type(result).__name__}")
-        return result
+        if not isinstance(cell, Cell) or type(cell).forward is not Cell.forward:
+            return False
+        return not (cell._hooks or cell._pre_hooks)
 
     def extra_repr(self) -> str:
         flags = [f"{name}=True" for name in ("reverse", "batch_first") if getattr(self, name)]
@@ -182,11 +187,15 @@ def _inside(cell: Cell, function: Callable[..., Any], *args: Any) -> Any:
     """Call a function in the cell's scope, outside of all time steps."""
     now = local.now
     outer = now.scope
-    now.scope = outer.child(cell._scope_name or type(cell).__name__, count=False)
+    now.scope = outer.child(_scope_name(cell), count=False)
     try:
         return function(*args)
     finally:
         now.scope = outer
+
+
+def _scope_name(cell: Cell) -> str:
+    return cell._scope_name or type(cell).__name__
 
 
 def time_major(x: Any, batch_first: bool, kind: str) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..nn.module import Module
+if TYPE_CHECKING:
+    from ..nn.module import Module
 
 
 def decay_groups(module: Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ def with_states(graph: Graph) -> Graph:
     states: dict[tuple[int, frozenset[int], tuple[int, ...] | None], GraphNode] = {}
     for edge in graph.edges:
         source, target = nodes[edge.source], nodes[edge.target]
-        if source.kind in ("parameter", "data") or not _other_step(source.scope, target.scope):
+        if source.kind in ("parameter", "data") or other_step(source.scope, target.scope) is None:
             edges.append(edge)
             continue
         if source.kind in ("operation", "output", "state"):
@@ -45,12 +45,12 @@ def with_states(graph: Graph) -> Graph:
     return _through_ellipses(result)
 
 
-def _other_step(source: Chain, target: Chain) -> bool:
-    """Whether two scopes are in different steps of one time axis."""
-    for a, b in zip(source, target, strict=False):
+def other_step(source: Chain, target: Chain) -> int | None:
+    """Where two scopes part, if that is in different steps of one time axis: the position in their chains, or None."""
+    for k, (a, b) in enumerate(zip(source, target, strict=False)):
         if a != b:
-            return a.name == b.name and a.step is not None and b.step is not None
-    return False
+            return k if a.name == b.name and a.step is not None and b.step is not None else None
+    return None
 
 
 def _through_ellipses(graph: Graph) -> Graph:
