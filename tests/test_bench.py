@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.tools.bench import environment, main
+from minigrad.tools.bench import environment, main, modules, recompute
 from minigrad.tools.bench.bandwidth import rate
 from minigrad.tools.bench.cells import left_out
 from minigrad.tools.bench.embedding import data
@@ -31,8 +31,10 @@ from minigrad.tools.bench.harness import (
     summary,
 )
 from minigrad.tools.bench.language_model import CELLS, LOSS_TOLERANCE, problem
-from minigrad.tools.bench.memory import STATUS, saved_bytes
+from minigrad.tools.bench.layers import MODULES, padded, sentences
+from minigrad.tools.bench.memory import saved_bytes
 from minigrad.tools.bench.overhead import arrays
+from minigrad.tools.bench.peak import available
 from minigrad.tools.bench.report import heading, report, table, write_json
 from minigrad.tools.bench.run import GROUPS
 
@@ -125,6 +127,44 @@ def test_frameworks_that_are_installed_train_alike(cell):
     check(losses, LOSS_TOLERANCE)
     for first, second in losses.values():
         assert abs(second - first) > 100 * LOSS_TOLERANCE  # the step did something that can be seen
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_recurrent_modules_find_the_same_gradients_as_pytorch(name):
+    pytest.importorskip("torch")
+    found = modules.contenders(load(quick=True, threads=1, wanted=["torch"]), name, (3, 4, 5))
+    expected = "PyTorch ordinary operations" if name in ("PeepholeLSTM", "GRU, reset before") else "PyTorch nn."
+    assert sum(other.startswith(expected) for other in found) == 1
+    for contender in found.values():
+        contender.run()
+    check({other: contender.result() for other, contender in found.items()}, 1e-5)
+
+
+def test_padded_batches_hold_each_sentence_once():
+    found = sentences(5, 3, 20)
+    batches = padded(found, 2)
+    assert [len(batch.lengths) for batch in batches] == [2, 2, 1]
+    kept = [batch.inputs[:n, b] for batch in batches for b, n in enumerate(batch.lengths)]
+    for x, (expected, _) in zip(kept, found, strict=True):
+        np.testing.assert_array_equal(x, expected)
+    for batch in batches:
+        assert batch.inputs.shape == batch.gradient.shape == (max(batch.lengths), len(batch.lengths), 3)
+        for b, n in enumerate(batch.lengths):
+            assert not batch.inputs[n:, b].any()
+            assert not batch.gradient[n:, b].any()  # no gradient comes from padding
+
+
+def test_sentences_are_as_long_as_written_ones():
+    lengths = [len(x) for x, _ in sentences(500, 1, 56)]
+    assert 19 < np.mean(lengths) < 23
+    assert min(lengths) >= 1
+    assert max(lengths) <= 56
+
+
+@pytest.mark.parametrize("how", recompute.HOW)
+def test_saved_bytes_grow_with_the_length_or_its_square_root(how):
+    short, long = (recompute.saved_bytes(how, steps, (2, 3, 4)) for steps in (16, 64))
+    assert long / short == (4 if how == "kept" else 2)
 
 
 def test_rows_of_one_word_are_added_up():
@@ -251,10 +291,10 @@ def test_saved_bytes_are_close_to_what_must_be_kept():
     assert gates < found < 6 * gates
 
 
-@pytest.mark.skipif(not STATUS.exists(), reason="the memory of a process is read from Linux's /proc")
+@pytest.mark.skipif(not available(), reason="the memory of a process is read from Linux's /proc")
 def test_memory_is_measured_above_what_the_process_has():
     program = (
-        "import json, numpy as np; from minigrad.tools.bench.memory import measured;"
+        "import json, numpy as np; from minigrad.tools.bench.peak import measured;"
         "print(json.dumps(measured(lambda: np.ones(5_000_000).sum())))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -156,6 +156,35 @@ def test_a_users_cell_in_two_parts():
     np.testing.assert_allclose(h.detach(), y[-1].detach(), rtol=1e-6)
 
 
+def test_a_cell_in_parts_is_asked_for_its_first_state_once():
+    asked = []
+
+    class Sum(nn.Cell):
+        def first_state(self, state, batch_size):
+            asked.append(batch_size)
+            return mg.ones((batch_size, F)) if state is None else state
+
+        def project(self, x):
+            return x
+
+        def step(self, projected_t, h):
+            return h + projected_t, h + projected_t
+
+    cell, x = Sum(), mg.ones((T, B, F))
+    _, last = nn.Recurrent(cell)(x)
+    _, again = nn.Recurrent(cell, recompute=2)(x, mg.ones((B, F)))
+    assert asked == [B, B]
+    assert last.tolist() == again.tolist() == mg.full((B, F), T + 1.0).tolist()
+    assert cell(x[0])[1].tolist() == mg.full((B, F), 2.0).tolist()
+
+
+def test_a_state_that_does_not_fit_is_refused_before_the_first_step():
+    recurrent = nn.Recurrent(nn.GRUCell(F, H))
+    for lengths in (None, [T] * B):
+        with pytest.raises(ValueError, match=r"of shape \(3, 6\), got float32\[1, 6\]"):
+            recurrent(mg.ones((T, B, F)), mg.ones((1, H)), lengths)
+
+
 def test_recurrent_errors():
     recurrent = nn.Recurrent(nn.LSTMCell(F, H))
     with pytest.raises(ValueError, match=r"axes \(T, B, F\), got float32\[3, 4\]"):

@@ -189,9 +189,14 @@ def measure(contenders: Mapping[str, Callable[[], Any]], rounds: int, warm_up: i
 def summary(times: list[float]) -> Figure:
     """Median and quartiles of some times."""
     if len(times) == 1:
-        return Figure(times[0], times[0], times[0], 1)
+        return single(times[0])
     low, median, high = statistics.quantiles(times, n=4, method="inclusive")
     return Figure(median, low, high, len(times))
+
+
+def single(value: float) -> Figure:
+    """What is counted and not timed: one value, without a range."""
+    return Figure(value, value, value, 1)
 
 
 def scaled(figures: Mapping[str, Figure], factor: float) -> dict[str, Figure]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from .frameworks import Settings
-from .harness import Figure, Row, measure, scaled
+from .harness import Row, measure, scaled, single
 
 
 def rows(settings: Settings) -> list[Row]:
@@ -19,7 +19,7 @@ def rows(settings: Settings) -> list[Row]:
         1e3,
     )
     extra = figures["import minigrad"].median - figures["import numpy"].median
-    figures["minigrad beyond numpy"] = Figure(extra, extra, extra, 1)
+    figures["minigrad beyond numpy"] = single(extra)
     return [Row("import", "import in a fresh process (target: 150 ms beyond numpy)", "ms", figures, "import numpy")]
 
 

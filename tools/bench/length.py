@@ -10,7 +10,7 @@ import numpy as np
 import minigrad as mg
 
 from .frameworks import Settings
-from .harness import Figure, Row, measure, scaled
+from .harness import Figure, Row, measure, scaled, single
 
 LENGTHS = (64, 256, 1024, 4096)
 BATCH, HIDDEN = 8, 32
@@ -30,8 +30,7 @@ def rows(settings: Settings) -> list[Row]:
     for steps, (name, run) in zip(lengths, runs.items(), strict=True):
         with mg.Tape() as tape:
             run()
-        per_step = tape.saved_bytes / steps
-        saved[name] = Figure(per_step, per_step, per_step, 1)
+        saved[name] = single(tape.saved_bytes / steps)
         for figures in (plain, paused):
             figures |= scaled({name: figures[name]}, 1e6 / steps)
     shape = f"B={BATCH} H={HIDDEN}"

@@ -2,11 +2,13 @@
 
     chain(arrays, length)               a forward and backward pass through many tiny operations
     training_steps(problem)             training steps of the language model, {name: step}
+    recurrent_layer(layer, batch)       a recurrent module alone, forward and backward
+    batches(layer, batches, lengths)    the same over batches of padded sequences; one Contender
     cross_entropy(logits, targets)      the loss and its gradient
     embedding_gradient(weight, indices, gradient)
     optimizer_steps(kind, arrays, gradients)
 
-All but `training_steps` return {name: Contender}. A module leaves out what its framework does not have.
+All others return {name: Contender}. A module leaves out what its framework does not have.
 """
 
 from __future__ import annotations
@@ -83,3 +85,8 @@ def _why_absent(name: str, package: str, wanted: Sequence[str] | None) -> str | 
 def changes(before: Sequence[Any], after: Sequence[Any]) -> Any:
     """By how much the first elements of each array have changed: enough to see that optimizers do the same."""
     return np.concatenate([np.ravel(b)[:8].astype(np.float64) - np.ravel(a)[:8] for a, b in zip(before, after)])
+
+
+def joined(gradients: Sequence[Any], *others: Any) -> Any:
+    """Arrays as one vector, to see that contenders found the same."""
+    return np.concatenate([np.ravel(array) for array in (*gradients, *others)])

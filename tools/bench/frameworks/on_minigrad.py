@@ -11,7 +11,8 @@ from minigrad import nn
 
 from ..harness import Contender
 from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
-from . import changes
+from ..layers import Batch, Layer
+from . import changes, joined
 
 OPS = SimpleNamespace(
     embedding=F.embedding,
@@ -80,6 +81,46 @@ def _module(problem: Problem, backend: str) -> Step:
         return float(value.item())
 
     return step
+
+
+def recurrent_layer(work: Layer, data: Batch, backend: str) -> dict[str, Contender]:
+    """A recurrent module alone: the gradients of its weights and inputs."""
+    module = _loaded(work, backend)
+    x = mg.tensor(data.inputs, requires_grad=True, backend=backend)
+    g = mg.tensor(data.gradient, backend=backend)
+
+    def run() -> None:
+        x.grad = None
+        module.zero_grad()
+        module(x)[0].backward(g)
+        x.backend.synchronize()
+
+    return {f"minigrad nn ({backend})": Contender(run, lambda: joined(_gradients(work, module), _host(x.grad)))}
+
+
+def batches(work: Layer, data: list[Batch], lengths: bool, backend: str) -> Contender:
+    """Batches one after the other: the gradients of the weights. The lengths are told to the module, or not."""
+    module = _loaded(work, backend)
+    tensors = [[mg.tensor(array, backend=backend) for array in (batch.inputs, batch.gradient)] for batch in data]
+
+    def run() -> None:
+        module.zero_grad()
+        for batch, (x, g) in zip(data, tensors, strict=True):
+            module(x, lengths=batch.lengths if lengths else None)[0].backward(g)
+        g.backend.synchronize()
+
+    return Contender(run, lambda: joined(_gradients(work, module)))
+
+
+def _loaded(work: Layer, backend: str) -> Any:
+    with mg.use_backend(backend):
+        module = getattr(nn, work.kind)(work.hidden, work.hidden, **work.options)
+    module.load_state_dict({name: mg.tensor(value, backend=backend) for name, value in work.weights.items()})
+    return module
+
+
+def _gradients(work: Layer, module: Any) -> list[Any]:
+    return [_host(getattr(module, name).grad) for name in work.weights]
 
 
 def chain(arrays: tuple[Any, ...], length: int, backend: str) -> dict[str, Contender]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.nn.utils import rnn
 
 from ..harness import Contender
 from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
-from . import changes
+from ..layers import Batch, Layer
+from . import changes, joined
 
 OPS = SimpleNamespace(
     embedding=functional.embedding,
@@ -133,6 +135,82 @@ def _with_module(problem: Problem, device: str, module: Any, suffix: str, run: C
     second_bias = getattr(module, f"bias_hh{suffix}")  # stays zero: the other contenders have one bias
     trained = [t for t in (*p.values(), *module.parameters()) if t is not second_bias]
     return _trained(trained, forward, second_bias)
+
+
+def recurrent_layer(work: Layer, data: Batch) -> dict[str, Contender]:
+    """A recurrent module alone, or ordinary operations where there is none: the gradients of weights and inputs."""
+    if work.name in LOOPS:
+        p = {name: torch.tensor(value, requires_grad=True) for name, value in work.weights.items()}
+        name, forward = "PyTorch ordinary operations", lambda x: LOOPS[work.name](p, x)
+    else:
+        module = _loaded(work)
+        p = dict(module.named_parameters())
+        name, forward = f"PyTorch nn.{work.kind}", lambda x: module(x)[0]
+    x, g = torch.tensor(data.inputs, requires_grad=True), torch.tensor(data.gradient)
+
+    def run() -> None:
+        for t in (x, *p.values()):
+            t.grad = None
+        forward(x).backward(g)
+
+    return {name: Contender(run, lambda: joined([_host(p[key].grad) for key in work.weights], _host(x.grad)))}
+
+
+def batches(work: Layer, data: list[Batch], lengths: bool) -> Contender:
+    """Batches one after the other through the fused module: padded, or packed by the lengths."""
+    module = _loaded(work)
+    p = dict(module.named_parameters())
+    tensors = [[torch.tensor(array) for array in (batch.inputs, batch.gradient)] for batch in data]
+
+    def run() -> None:
+        module.zero_grad()
+        for batch, (x, g) in zip(data, tensors, strict=True):
+            if lengths:
+                packed = rnn.pack_padded_sequence(x, batch.lengths, enforce_sorted=False)
+                outputs, _ = rnn.pad_packed_sequence(module(packed)[0])
+            else:
+                outputs, _ = module(x)
+            outputs.backward(g)
+
+    return Contender(run, lambda: joined([_host(p[key].grad) for key in work.weights]))
+
+
+def _loaded(work: Layer) -> Any:
+    module = getattr(torch.nn, work.kind)(work.hidden, work.hidden, **work.options)
+    module.load_state_dict({name: torch.tensor(value) for name, value in work.weights.items()})
+    return module
+
+
+def _peephole_lstm(p: dict[str, Any], x: Any) -> Any:
+    weight_hh, (p_i, p_f, p_o) = p["weight_hh_l0"].T, p["weight_peephole_l0"].unbind(0)
+    projected = functional.linear(x, p["weight_ih_l0"], p["bias_ih_l0"] + p["bias_hh_l0"])
+    h = c = torch.zeros(x.shape[1], len(weight_hh))
+    outputs = []
+    for x_t in projected.unbind(0):
+        i, f, g, o = (x_t + h @ weight_hh).chunk(4, dim=-1)
+        c = torch.sigmoid(f + p_f * c) * c + torch.sigmoid(i + p_i * c) * torch.tanh(g)
+        h = torch.sigmoid(o + p_o * c) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+def _gru_reset_before(p: dict[str, Any], x: Any) -> Any:
+    hidden = p["weight_hh_l0"].shape[1]
+    weight_rz, weight_n = p["weight_hh_l0"].T.split([2 * hidden, hidden], dim=1)
+    projected = functional.linear(x, p["weight_ih_l0"], p["bias_ih_l0"] + p["bias_hh_l0"])
+    h = torch.zeros(x.shape[1], hidden)
+    outputs = []
+    for x_t in projected.unbind(0):
+        x_r, x_z, x_n = x_t.chunk(3, dim=-1)
+        h_r, h_z = (h @ weight_rz).chunk(2, dim=-1)
+        r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+        n = torch.tanh(x_n + (r * h) @ weight_n)
+        h = n + z * (h - n)
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+LOOPS = {"PeepholeLSTM": _peephole_lstm, "GRU, reset before": _gru_reset_before}
 
 
 def chain(arrays: tuple[Any, ...], length: int, device: str = "cpu") -> dict[str, Contender]:
