@@ -6,9 +6,9 @@ Each program is a module that offers what the command line needs:
 - `Task(settings)`, a `training.Task`: the model, its batches, loss and measures, and what it leaves behind
 - `train(settings)`, which trains a task with `training.conduct`, writes files, and returns the metrics as plain data
 - `unrolled(model, steps)`, the loss on a few time steps, to be drawn
-- `untrained()`, a small model to draw before there is a trained one
+- `untrained()`, a small model to draw before there is a trained one; it may take a `cell`
 - `load(path)`, which reads a trained model
-- `sample(model, length, temperature, prime, generator)`, which yields text, in those that write some
+- `sample(model, length, temperature, prime, generator, top_k, top_p)`, which yields text, in those that write some
 
 What they share: `settings`, `training` (the loop), `checkpoints`, `files` (of models), `progress` (bar and curve),
 `cells`.
@@ -26,7 +26,13 @@ PROGRAMS = {
         "minigrad.models.char_lm",
         "A character language model: a recurrent network that learns to continue a text.",
     ),
+    "caption": ("minigrad.models.caption", "Images of digits and their names, spelled letter by letter."),
+    "video": ("minigrad.models.video", "Digits that move through a frame: which one, and where to?"),
+    "sentiment": ("minigrad.models.sentiment", "Film reviews: is a sentence for or against the film?"),
+    "forecast": ("minigrad.models.forecast", "Sunspots, CO2, the sea's temperature: forecasts, and faults found."),
     "adding": ("minigrad.models.adding", "The adding problem: numbers to remember over many steps."),
+    "speech": ("minigrad.models.speech", "Spoken digits: told from recordings, or spelled letter by letter."),
+    "music": ("minigrad.models.music", "A language model over chords, which continues Bach's chorales."),
 }
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from minigrad.tools.figure import figure
+
 
 class Progress:
     """A live progress bar on a terminal, by rich; plain lines elsewhere, or without rich. A context manager.
@@ -99,14 +101,8 @@ def plot_curve(
 
     Raises ImportError if matplotlib is not installed; the message says what to install.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(f'the loss curve needs matplotlib ({error}): pip install "minigrad[models]"') from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    drawn = figure(8, 4.5)
+    axes = drawn.add_subplot()
     axes.plot(steps, values, color="#9DB7CF", linewidth=0.8, label="training, each batch")
     axes.plot(steps, smoothed(values), color="#1B4F72", linewidth=1.8, label="training, smoothed")
     if held_out:
@@ -118,7 +114,7 @@ def plot_curve(
     axes.set(xlabel="step", ylabel=unit, xlim=(0, max(steps, default=1)), ylim=(0 if lowest >= 0 else None, None))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="best")
-    figure.savefig(path, format="png", dpi=150)
+    drawn.savefig(path, format="png", dpi=150)
 
 
 def smoothed(values: Sequence[float], weight: float = 0.95) -> list[float]:

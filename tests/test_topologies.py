@@ -289,6 +289,10 @@ def test_the_state_that_a_vector_sets(rng):
     h = mg.tanh(begin.linear(mg.ones((1, 3))))[0, : 2 * H].detach().numpy()
     np.testing.assert_allclose(begin(mg.ones((1, 3)))["h"][:, 0].detach().numpy().ravel(), h, rtol=1e-6)
     assert network.training
+    begin = InitialState(network.to("float64"), 3)
+    assert {str(leaf.dtype) for leaf in tree.leaves(begin.to("float64")(mg.ones((1, 3), dtype="float64")))} == {
+        "float64"
+    }
 
 
 def test_making_a_decoder_draws_nothing_but_its_weights():

@@ -24,6 +24,7 @@ import numpy as np
 
 from minigrad import Tape, nn
 
+from .figure import figure
 from .graph.fold import without_backward
 from .graph.model import Chain, Graph, GraphNode, Place, build
 from .graph.states import other_step
@@ -156,14 +157,8 @@ def plot_flow(flow: Mapping[str, Any], path: str | Path, title: str = "") -> Pat
 
     Norms of 0 have no place on the scale and leave gaps. Raises ImportError if matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(f'the picture needs matplotlib ({error}): pip install "minigrad[models]"') from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    drawn = figure(8, 4.5)
+    axes = drawn.add_subplot()
     for name, norms in flow.items():
         values = np.asarray(norms, np.float64)
         axes.plot(np.where(values > 0, values, np.nan), label=name, marker="." if len(values) < 40 else None)
@@ -171,7 +166,7 @@ def plot_flow(flow: Mapping[str, Any], path: str | Path, title: str = "") -> Pat
     axes.set_title(title)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="best")
-    figure.savefig(path, format="png", dpi=120)
+    drawn.savefig(path, format="png", dpi=120)
     return Path(path)
 
 

@@ -178,10 +178,11 @@ class InitialState(Module):
     def __init__(self, network: Module, vector_size: int) -> None:
         super().__init__()
         checked, training = _checked_network(self, network), network.training
+        like = next(iter(network.parameters()))
         network.eval()  # dropout would draw random numbers
         try:
             with no_grad():
-                _, state = checked(zeros((1, 1, checked.input_size)))
+                _, state = checked(zeros((1, 1, checked.input_size), like.dtype, backend=like.backend))
         finally:
             network.train(training)
         _check_state(state)

@@ -1,0 +1,255 @@
+"""Images of digits and what they are called, spelled letter by letter: a vector to a sequence.
+
+    python -m minigrad.models.caption
+
+Two linear layers make a vector of each image; the vector sets the state in which a recurrent network begins to write
+(as Vinyals et al., Show and tell, 2015, do with photographs and sentences). Counted is who spells the whole name
+correctly: "seven", and then the end. The images, 8 x 8 pixels, come with scikit-learn: `data.digit_images` says which
+of them are held out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.data import Vocabulary, digit_images, pad
+from minigrad.nn.scheduled_sampling import linear_decay
+
+from . import files, pictures
+from .cells import CELLS
+from .settings import BaseSettings, about
+from .training import Task as BaseTask
+from .training import conduct
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+END = "\n"  # after a name; also what the network reads before the first letter
+LONGEST = 10  # letters that it may write, more than any name has
+BATCH = 200  # of images that are not learned from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(BaseSettings):
+    """Everything that decides what a training run does; see the base class."""
+
+    out: Path = field(default=Path("out/caption"), metadata=about("Directory for the results."))
+    steps: int = field(default=2000, metadata=about("Batches to train on.", 1))
+    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
+    features: int = field(default=128, metadata=about("Features of an image.", 1))
+    hidden: int = field(default=64, metadata=about("Features of the network's state.", 1))
+    embedding: int = field(default=16, metadata=about("Features of a letter.", 1))
+    batch: int = field(default=64, metadata=about("Images in a batch.", 1))
+    dropout: float = field(default=0.3, metadata=about("Probability of a zero in the features of an image.", 0.0))
+    noise: float = field(default=0.1, metadata=about("Standard deviation of noise on the pixels, 0 to 1.", 0.0))
+    teacher_forcing: float = field(
+        default=1.0,
+        metadata=about(
+            "Probability of reading the true letter before, falling from 1 to this: scheduled sampling.", 0.0
+        ),
+    )
+    beam: int = field(default=3, metadata=about("Hypotheses of the beam search at the end.", 1))
+    lr: float = field(default=3e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+
+    QUICK: ClassVar = {
+        "steps": 160, "features": 64, "hidden": 32, "lr": 1e-2, "dropout": 0.0, "teacher_forcing": 0.9, "validations": 2
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("dropout", "teacher_forcing"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"--{name.replace('_', '-')} is a probability, at most 1, not {getattr(self, name)}")
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+class Captioner(nn.EncoderDecoder):
+    """Linear layers that read an image, and a recurrent network that writes.
+
+    Args:
+        features: of an image.
+        hidden: features of the state.
+        embedding: features of a letter.
+        cell: the kind of network, one of `CELLS`.
+        dropout: the probability of a zero in the features of an image, in training.
+    """
+
+    def __init__(
+        self, features: int = 128, hidden: int = 64, embedding: int = 16, cell: str = "gru", dropout: float = 0.0
+    ) -> None:
+        self.vocabulary = Vocabulary("".join(NAMES) + END)
+        end = int(self.vocabulary.encode(END)[0])
+        layers = [nn.Linear(64, features), nn.ReLU(), nn.Dropout(dropout), nn.Linear(features, features), nn.ReLU()]
+        network = CELLS[cell](embedding, hidden)
+        super().__init__(
+            nn.Sequential(*layers, nn.Dropout(dropout)),
+            nn.SequenceDecoder(network, len(self.vocabulary), features, start=end, end=end),
+        )
+        self.sizes = {"features": features, "hidden": hidden, "embedding": embedding, "cell": cell}
+
+    def spelled(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The names of digits (B,) as letters (T, B), with their ends, and their lengths (B,)."""
+        return pad([self.vocabulary.encode(NAMES[label] + END) for label in labels])
+
+    def name_loss(self, images: np.ndarray, labels: np.ndarray, **options: Any) -> mg.Tensor:
+        """The mean negative log-likelihood, in nats, of the letters of the names.
+
+        Args:
+            images: (B, 8, 8), from 0 to 1.
+            labels: digits (B,).
+            options: of `nn.SequenceDecoder.loss`.
+        """
+        letters, lengths = self.spelled(labels)
+        return self.loss(flat(images), letters, None, lengths, **options)
+
+
+def flat(images: np.ndarray) -> mg.Tensor:
+    """Images (B, 8, 8) as vectors (B, 64)."""
+    return mg.tensor(images.reshape(len(images), 64))
+
+
+@mg.no_grad()
+def captions(model: Captioner, images: np.ndarray, width: int = 1) -> list[str]:
+    """What the model writes below images (B, 8, 8); a width above 1 is that of a beam search.
+
+    A caption that has not come to its end ends in "...".
+    """
+    texts = []
+    for i in range(0, len(images), BATCH):
+        vectors = model.encoder(flat(images[i : i + BATCH]))
+        if width > 1:
+            best = model.decoder.beam(vectors, LONGEST, width=width)
+            letters = best.tokens[:, :, 0]
+        else:
+            letters = model.decoder.greedy(vectors, LONGEST).tokens
+        for b in range(letters.shape[1]):
+            text, end, _ = model.vocabulary.decode(letters[:, b]).partition(END)
+            texts.append(text if end else text + "...")
+    return texts
+
+
+def exact(texts: list[str], labels: np.ndarray) -> float:
+    """The share of captions that are the names of the digits, letter for letter."""
+    return float(np.mean([text == NAMES[label] for text, label in zip(texts, labels, strict=True)]))
+
+
+def untrained(cell: str = "gru") -> Captioner:
+    """A small model of the usual shape, to look at."""
+    return Captioner(features=16, hidden=8, embedding=4, cell=cell)
+
+
+def unrolled(model: Captioner, steps: int) -> mg.Tensor:
+    """The loss on `steps` letters of "seven", with its history, to be drawn."""
+    letters = np.resize(model.vocabulary.encode("seven" + END), steps)[:, None]
+    return model.loss(mg.zeros((1, 64)), letters)
+
+
+def load(path: Path) -> Captioner:
+    """Read a trained model; `path` is the file, or the directory of a training run.
+
+    Raises OSError if there is none, ValueError for another kind of file.
+    """
+    return files.load(path, Task.format, lambda sizes: Captioner(**sizes))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class Task(BaseTask):
+    """Learning to spell what is seen; the weights are kept that find the names of the validation set likeliest."""
+
+    format = "minigrad caption 1"
+    kept = ("nats_per_letter", "min")
+    unit = "nats per letter"
+    shown = "nats_per_letter"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.data = digit_images()
+        s = settings
+        self.model: Captioner = Captioner(s.features, s.hidden, s.embedding, s.cell, s.dropout)
+        self.optimizer = optim.AdamW(self.model.parameters(), lr=s.lr, weight_decay=1e-2)
+        self.schedule = optim.lr_scheduler.CosineAnnealingLR(self.optimizer, s.steps)
+        self.levels = [("all letters alike", float(np.log(len(self.model.vocabulary))))]
+
+    def introduction(self) -> str:
+        counts = ", ".join(f"{len(labels)} {split}" for split, (_, labels) in self.data.items())
+        return f"{counts} images; {super().introduction()}"
+
+    def batches(self, epoch: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """(which batch it is of all, images with noise, labels)."""
+        images, labels = self.data["train"]
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        order, size = rng.permutation(len(labels)), self.settings.batch
+        count = -(-len(labels) // size)
+        for k in range(count):
+            at = order[k * size : (k + 1) * size]
+            noise = rng.normal(scale=self.settings.noise, size=(len(at), 8, 8)).astype(np.float32)
+            yield epoch * count + k, images[at] + noise, labels[at]
+
+    def loss(self, batch: tuple[int, np.ndarray, np.ndarray]) -> mg.Tensor:
+        step, images, labels = batch
+        shown = linear_decay(step, self.settings.steps, end=self.settings.teacher_forcing)
+        return self.model.name_loss(images, labels, teacher_forcing=shown)
+
+    def validate(self) -> dict[str, float]:
+        images, labels = self.data["valid"]
+        loss = self.model.name_loss(images, labels).item()
+        return {"nats_per_letter": loss, "exact": exact(captions(self.model, images), labels)}
+
+    def results(self) -> dict[str, Any]:
+        images, labels = self.data["test"]
+        return {
+            "exact_greedy": exact(captions(self.model, images), labels),
+            "exact_beam": exact(captions(self.model, images, self.settings.beam), labels),
+            "nats_per_letter": self.model.name_loss(images, labels).item(),
+            "images": len(labels),
+        }
+
+    def about(self) -> dict[str, Any]:
+        return dict(self.model.sizes)
+
+    def write(self, out: Path) -> list[Path]:
+        images, labels = self.data["test"]
+        found = captions(self.model, images)
+        searched = captions(self.model, images, self.settings.beam)
+        wrong = [text != NAMES[label] for text, label in zip(found, labels)]
+        first = np.argsort(~np.array(wrong), kind="stable")[:60]  # the wrong ones, and as many others as there is room
+        paths = out / "captions.png", out / "captions.txt"
+        pictures.grid(
+            paths[0],
+            images[first],
+            [found[i] + (f" ({NAMES[labels[i]]})" if wrong[i] else "") for i in first],
+            [wrong[i] for i in first],
+            title=f"Images that were held out, and their captions: {sum(wrong)} of {len(labels)} are wrong",
+        )
+        lines = [f"{'image':>5}  {'truth':<6} {'greedy':<11} beam of {self.settings.beam}"]
+        for i, label in enumerate(labels):
+            mark = "  wrong" if wrong[i] else ""
+            lines.append(f"{i:>5}  {NAMES[label]:<6} {found[i]:<11} {searched[i]}{mark}")
+        paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return list(paths)
+
+
+def train(settings: Settings) -> dict[str, Any]:
+    """Train a model, show how it goes, and leave model, metrics, curve and captions in `settings.out`.
+
+    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
+
+    Returns the metrics. Raises ImportError without scikit-learn, OSError for files, BackendError.
+    """
+    return conduct(settings, Task)
+
+
+if __name__ == "__main__":
+    from minigrad.tools.cli import main
+
+    sys.exit(main(["train", "caption", *sys.argv[1:]]))

@@ -1,0 +1,337 @@
+"""Forecasts of measured series (sunspots, CO2 in the air, the sea's temperature), and faults found by what they miss.
+
+    python -m minigrad.models.forecast --series sunspots
+    python -m minigrad.models.forecast --series co2 --hidden 16
+    python -m minigrad.models.forecast --series co2 --task vector --horizon 26
+
+In task `forecast` a recurrent network reads a series, and after each value it predicts the next one (sequence to
+sequence, aligned). In task `vector` it reads a window and then predicts the next values all at once (sequence to
+vector). Small networks from different initial weights, `--members` of them, are trained side by side, and what they
+predict is averaged. Each forecast of the held-out end of the series is made from the true values before it, and is
+compared with persistence (all stays as it is) and with a linear autoregression of order 9, fitted by least squares.
+
+A measurement that is far from its forecast may be a fault. So faults (a spike, a value that sticks, a drift) are put
+into copies of the held-out part at known places, and it is counted how well the forecast errors tell them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.data import Series
+
+from . import files
+from .cells import CELLS
+from .faults import FAULTS, detection, inject, unexpected
+from .forecast_picture import picture
+from .observed import KINDS, Observed, Scaling, autoregression, fit_autoregression, persistence, spacing
+from .settings import BaseSettings, about
+from .training import Task as BaseTask
+from .training import conduct
+
+Forecasts = Callable[[np.ndarray], np.ndarray]  # from values (T, B) to forecasts (T, B, K)
+
+ORDER = 9  # of the linear autoregression
+WARM_UP = 4  # the forecasts in the first quarter of a training sequence do not count
+WINDOWS = 4096  # read side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(BaseSettings):
+    """Everything that decides what a training run does; see the base class."""
+
+    out: Path = field(default=Path("out/forecast"), metadata=about("Directory for the results."))
+    series: str = field(default="sunspots", metadata=about("What is forecast.", choices=tuple(KINDS)))
+    task: str = field(
+        default="forecast",
+        metadata=about("A forecast after each value, or of many values at the end.", choices=("forecast", "vector")),
+    )
+    horizon: int = field(default=8, metadata=about("Steps ahead, in task vector.", 1))
+    steps: int = field(default=300, metadata=about("Batches to train on.", 1))
+    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
+    hidden: int = field(default=8, metadata=about("Features of the state.", 1))
+    members: int = field(default=5, metadata=about("Networks whose forecasts are averaged.", 1))
+    length: int = field(default=80, metadata=about("Values in a training sequence.", 8))
+    batch: int = field(default=16, metadata=about("Sequences in a batch.", 1))
+    decay: float = field(default=0.1, metadata=about("Weight decay.", 0.0))
+    validations: int = field(default=30, metadata=about("How often to measure on held-out data, evenly spread.", 1))
+    lr: float = field(default=5e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+
+    QUICK: ClassVar = {"steps": 60, "hidden": 8, "members": 1, "length": 40, "validations": 4, "lr": 2e-2}
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+class Forecaster(nn.Module):
+    """Recurrent networks side by side, each with a linear layer.
+
+    Args:
+        scaling: what is read and predicted; K is the number of steps ahead, F that of the numbers read at each step.
+        cell: the kind of network, one of `CELLS`.
+        hidden: features of the state.
+        members: how many networks, M.
+        length: how many values are read before a forecast; 0: all of them, and there is a forecast after each.
+    """
+
+    def __init__(
+        self, scaling: Scaling, cell: str = "gru", hidden: int = 16, members: int = 5, length: int = 0
+    ) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.sizes: dict[str, Any] = {"cell": cell, "hidden": hidden, "members": members, "length": length}
+        self.networks = nn.ModuleList(CELLS[cell](scaling.features, hidden) for _ in range(members))
+        self.heads = nn.ModuleList(nn.Linear(hidden, len(scaling.changes)) for _ in range(members))
+
+    def forward(self, x: mg.Tensor, states: list[Any] | None = None) -> tuple[mg.Tensor, list[Any]]:
+        """Inputs x (T, B, F) to predicted changes (M, T, B, K), with `length` (M, 1, B, K) after the last step alone.
+
+        `states` are those of the networks, as a call before this one returned them beside its predictions.
+        """
+        predicted, finals = [], []
+        for network, head, state in zip(self.networks, self.heads, states or [None] * len(self.networks)):
+            outputs, final = network(x, state)
+            predicted.append(head(outputs[-1:] if self.sizes["length"] else outputs))
+            finals.append(final)
+        return mg.stack(predicted), finals
+
+    def loss(self, x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
+        """The mean squared error, over all members, of the forecasts from x (T, B, F); y (T, B, K) is what came.
+
+        The first forecasts of a sequence do not count: too little was read before them.
+        """
+        predicted, _ = self(x)
+        skipped = x.shape[0] - 1 if self.sizes["length"] else x.shape[0] // WARM_UP
+        errors = predicted[:, skipped - x.shape[0] :] - y[skipped:]
+        return (errors * errors).mean()
+
+    @mg.no_grad()
+    def changes(self, x: np.ndarray, states: list[Any] | None = None) -> tuple[np.ndarray, list[Any]]:
+        """As `forward`, for arrays, the mean over the networks: (T, B, K) or (1, B, K)."""
+        predicted, states = self(mg.tensor(np.ascontiguousarray(x)), states)
+        return predicted.numpy().mean(axis=0), states
+
+    def forecasts(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Forecasts (T, B, K) at each time, from the values (T, B) up to it; NaN where too few are known."""
+        x, length = self.scaling.inputs(times, values), self.sizes["length"]
+        if not length:
+            return self.scaling.values(values, self.changes(x)[0])
+        made = np.full((*values.shape, len(self.scaling.changes)), np.nan)
+        rows = max(1, WINDOWS // values.shape[1])
+        for start in range(length - 1, len(values), rows):
+            ends = np.arange(start, min(start + rows, len(values)))
+            windows = x[ends + np.arange(1 - length, 1)[:, None]]  # (length, windows, B, F)
+            changes, _ = self.changes(windows.reshape(length, -1, x.shape[2]))
+            made[ends] = changes.reshape(len(ends), values.shape[1], -1)
+        return self.scaling.values(values, made)
+
+
+def forecast(model: Forecaster, series: Series, steps: int) -> np.ndarray:
+    """What the model expects after the end of a series: values (steps,). It reads its own forecasts in turn.
+
+    Raises ValueError for a series with gaps or uneven times, or with fewer values than the model reads.
+    """
+    times, values, length = series.times, np.asarray(series.values, float), model.sizes["length"]
+    if len(values) < max(2, length):
+        raise ValueError(f"this model reads {max(2, length)} values before it forecasts; there are {len(values)}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"there are {(~np.isfinite(values)).sum()} gaps in this series; fill them first")
+    known, step = len(values), spacing(times)
+    states, done = None, 0
+    while len(values) < known + steps:
+        x = model.scaling.inputs(times[0] + step * np.arange(len(values)), values[:, None])
+        if length:
+            changes, _ = model.changes(x[-length:])
+        else:
+            changes, states = model.changes(x[done:], states)
+        done = len(values)
+        values = np.concatenate([values, model.scaling.values(values[-1:], changes[-1])[0]])
+    return values[known : known + steps]
+
+
+def untrained(cell: str = "gru") -> Forecaster:
+    """A small model of the usual shape, to look at."""
+    return Forecaster(Scaling(True, 0, False, 0.0, 1.0, [1.0]), cell, hidden=8, members=1)
+
+
+def unrolled(model: Forecaster, steps: int) -> mg.Tensor:
+    """The loss on `steps` values, with its history, to be drawn."""
+    x = np.zeros((steps, 1, model.scaling.features), np.float32)
+    return model.loss(mg.tensor(x), mg.zeros((steps, 1, len(model.scaling.changes))))
+
+
+def load(path: Path) -> Forecaster:
+    """Read a trained model; `path` is the file, or the directory of a training run.
+
+    Raises OSError if there is none, ValueError for another kind of file.
+    """
+    return files.load(path, Task.format, lambda d: Forecaster(Scaling(**d["scaling"]), **d["sizes"]))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class Task(BaseTask):
+    """Learning to forecast a series, whose end is held out for validation and test; see the base class."""
+
+    format = "minigrad forecast 1"
+    kept = ("rmse", "min")
+    unit = "squared error of scaled changes"
+    shown = None
+    levels = [("no change", 1.0)]
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.observed = Observed(settings.series)
+        vector = settings.task == "vector"
+        self.horizon = settings.horizon if vector else 1
+        training = self.observed.values[: self.observed.validation]
+        self.last_start = len(training) - settings.length - self.horizon
+        if self.last_start < 0:
+            raise ValueError(
+                f"--length {settings.length} and {self.horizon} steps ahead do not fit into the "
+                f"{len(training)} values of {settings.series} to train on"
+            )
+        scaling = Scaling.fit(self.observed.kind, training, self.horizon)
+        length = settings.length if vector else 0
+        self.model: Forecaster = Forecaster(scaling, settings.cell, settings.hidden, settings.members, length)
+        self.optimizer = optim.AdamW(optim.decay_groups(self.model, settings.decay), lr=settings.lr)
+        self.schedule = optim.lr_scheduler.CosineAnnealingLR(self.optimizer, settings.steps)
+        self.training = Series(self.observed.times[: len(training)], training)
+
+    def introduction(self) -> str:
+        seen = self.observed
+        return (
+            f"{seen.name}: {seen.validation} values to learn from, {seen.test - seen.validation} for validation, "
+            f"{len(seen.values) - seen.test} for the test; {(~seen.measured).sum()} gaps filled with straight lines; "
+            + super().introduction()
+        )
+
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One batch, of sequences that begin anywhere in the training part."""
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        count, stretch = self.settings.batch, np.log(self.observed.kind.stretch)
+        values = self.training.values[:, None] * np.exp(rng.uniform(-stretch, stretch, count))
+        starts = rng.integers(self.last_start + 1, size=count)
+        at = starts + np.arange(self.settings.length)[:, None], np.arange(count)
+        scaling = self.model.scaling
+        yield scaling.inputs(self.training.times, values)[at], scaling.targets(values)[at]
+
+    def loss(self, batch: tuple[np.ndarray, np.ndarray]) -> mg.Tensor:
+        x, y = batch
+        return self.model.loss(mg.tensor(x), mg.tensor(y))
+
+    def validate(self) -> dict[str, float]:
+        seen = self.observed
+        made = self.model.forecasts(seen.times[: seen.test], seen.values[: seen.test, None])
+        made = np.concatenate([made, np.full((len(seen.values) - seen.test, 1, self.horizon), np.nan)])
+        return {"rmse": float(np.mean(seen.rmse(made, seen.validation, seen.test)))}
+
+    def about(self) -> dict[str, Any]:
+        return {"sizes": self.model.sizes, "scaling": self.model.scaling.plain()}
+
+    # --- what is reached ----------------------------------------------------------------------------------------------
+
+    def forecasters(self) -> dict[str, Forecasts]:
+        """The network and what it is compared with. The autoregressions learn from all before the test part.
+
+        With seasons there is an autoregression over a whole year, too; for counts, one of the square roots.
+        """
+        seen, forward = self.observed, self.model.scaling.forward
+        known = seen.values[: seen.test]
+        found: dict[str, Forecasts] = {
+            "network": lambda v: self.model.forecasts(seen.times, v),
+            "persistence": lambda v: persistence(v, self.horizon),
+        }
+        for order in (ORDER, seen.kind.year) if seen.kind.year else (ORDER,):
+            found[f"AR({order})"] = partial(autoregression, fit_autoregression(known, order), horizon=self.horizon)
+        if seen.kind.root:
+            weights = fit_autoregression(forward(known), ORDER)
+            found[f"AR({ORDER}) of roots"] = lambda v: np.square(autoregression(weights, forward(v), self.horizon))
+        return found
+
+    def results(self) -> dict[str, Any]:
+        """The errors in the unit of the series, by steps ahead, and how faults are found."""
+        seen, end = self.observed, len(self.observed.values)
+        parts = {"validation": (seen.validation, seen.test), "test": (seen.test, end)}
+        made = {name: f(seen.values[:, None]) for name, f in self.forecasters().items()}
+        truth = np.where(seen.measured, seen.values, np.nan)[seen.test :]
+        rmse = {part: {name: seen.rmse(f, *place) for name, f in made.items()} for part, place in parts.items()}
+        return {
+            "unit": seen.kind.unit,
+            "rmse": rmse,
+            "scored": {part: seen.scored(self.horizon, *place).sum(axis=0) for part, place in parts.items()},
+            "gaps_filled": {"all": int((~seen.measured).sum()), "test": int((~seen.measured[seen.test :]).sum())},
+            "free_running_rmse": float(np.sqrt(np.nanmean((self.free_run() - truth) ** 2))),
+            "faults": self.faults()[0],
+        }
+
+    def free_run(self) -> np.ndarray:
+        """The test part as the network continues what came before it."""
+        seen = self.observed
+        known = Series(seen.times[: seen.test], seen.values[: seen.test])
+        return forecast(self.model, known, len(seen.values) - seen.test)
+
+    def faults(self, copies: int = 30) -> tuple[dict[str, Any], dict[str, Any]]:
+        """How well each forecaster finds faults, and the first faulty copy of the series with its scores."""
+        seen = self.observed
+        size = 3 * float(np.diff(seen.values[: seen.test]).std())
+        rng = np.random.default_rng([self.settings.seed, 1])
+        lowest = 0.0 if seen.kind.root else -np.inf
+        pairs = [inject(seen.values, seen.test, size, rng, lowest) for _ in range(copies)]
+        faulty, what = (np.stack(x, axis=1) for x in zip(*pairs))
+        what[: seen.test] = -1
+        report: dict[str, Any] = {"size": size, "copies": copies, "kinds": FAULTS}
+        shown: dict[str, Any] = {}
+        for name, f in self.forecasters().items():
+            scores, threshold = self.scores(f, faulty)
+            report[name] = {"threshold": threshold, **detection(scores, what, threshold)}
+            if name == "network":
+                shown = {"faulty": faulty[:, 0], "what": what[:, 0], "scores": scores[:, 0], "threshold": threshold}
+        return report, shown
+
+    def scores(self, forecaster: Forecasts, faulty: np.ndarray) -> tuple[np.ndarray, float]:
+        """How unexpected each value (T, B) is, by the one-step forecasts, and a threshold.
+
+        One in a hundred values of the validation part scores higher than that.
+        """
+        seen, forward = self.observed, self.model.scaling.forward
+
+        def score(values: np.ndarray) -> np.ndarray:
+            errors = np.full(values.shape, np.nan)
+            errors[1:] = forward(values[1:]) - forward(forecaster(values)[:-1, :, 0])
+            return unexpected(errors, np.arange(len(values)) < seen.validation)
+
+        held_out = score(seen.values[:, None])[seen.validation : seen.test]
+        return score(faulty), float(np.quantile(held_out, 0.99))
+
+    def write(self, out: Path) -> list[Path]:
+        made = {name: f(self.observed.values[:, None])[:, 0, 0] for name, f in self.forecasters().items()}
+        path = out / "forecast.png"
+        picture(path, self.observed, made, self.free_run(), self.faults(copies=1)[1])
+        return [path]
+
+
+def train(settings: Settings) -> dict[str, Any]:
+    """Train a model, show how it goes, and leave model, metrics, curve and a picture of forecasts in `settings.out`.
+
+    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
+
+    Returns the metrics. Raises OSError for files, ValueError for settings that do not fit the series, BackendError.
+    """
+    return conduct(settings, Task)
+
+
+if __name__ == "__main__":
+    from minigrad.tools.cli import main
+
+    sys.exit(main(["train", "forecast", *sys.argv[1:]]))
