@@ -10,10 +10,9 @@ log-likelihood in nats, a sum over the keys.
 What is counted, to be compared with Chung, Gulcehre, Cho and Bengio (Empirical evaluation of gated recurrent neural
 networks on sequence modeling, 2014: tanh 9.10, LSTM 8.67, GRU 8.54 on the test pieces): the sum over all time steps of
 all pieces, over the number of these steps. Here each step counts, also the first, which is predicted from a chord of
-silence. The paper does not say whether it does so; its first author's public code leaves the first step out, and so do
-others (Bai, Kolter and Koltun, An empirical evaluation of generic convolutional and recurrent networks for sequence
-modeling, 2018). So there is also `nll_without_first`; the two differ by a few hundredths. `nll_by_piece` is the mean
-over the pieces of each piece's mean, which yet others give.
+silence. Public code for this data leaves the first step out (Bai, Kolter and Koltun, An empirical evaluation of generic
+convolutional and recurrent networks for sequence modeling, 2018). So there is also `nll_without_first`; the two differ
+by a few hundredths. `nll_by_piece` is the mean over the pieces of each piece's mean, which others give.
 
 The weights are those that were best on the validation pieces; the test pieces are looked at once, at the end. The
 networks of the paper have about 20,000 parameters and were trained with RMSprop and noise on the weights. Here they are

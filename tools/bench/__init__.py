@@ -1,6 +1,6 @@
 """The benchmark: minigrad beside other frameworks (where they are installed), hand-written NumPy, and floors.
 
-    minigrad bench [--threads N] [--quick] [--only NAME] [--frameworks LIST] [--instructions avx2]
+    minigrad bench [--threads N] [--quick] [--only LIST] [--frameworks LIST] [--instructions avx2]
                    [--json FILE] [--markdown FILE]
 
 All contenders of a row are run in turn in one process with the same number of threads, after a warm-up, and shown to
@@ -44,11 +44,12 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, smaller sizes, no slow compilers")
     parser.add_argument("--json", metavar="FILE", help="write machine, versions and all figures to FILE")
     parser.add_argument("--markdown", metavar="FILE", help="write the tables to FILE")
-    parser.add_argument("--only", metavar="NAME", help="one group alone, such as cells or optimizer")
+    names = lambda text: [name for name in text.split(",") if name]
+    parser.add_argument("--only", metavar="LIST", type=names, help="these groups alone, such as cells,optimizer")
     parser.add_argument(
         "--frameworks",
         metavar="LIST",
-        type=lambda text: [name for name in text.split(",") if name],
+        type=names,
         help="those of torch,autograd,jax,tinygrad that take part (default: all installed; '' for none)",
     )
     parser.add_argument(

@@ -49,8 +49,9 @@ GROUPS = {
 def run() -> int:
     """Measure, print, write."""
     options = parse()
-    if options.only is not None and options.only not in GROUPS:
-        return _refused(f"no group {options.only!r}; there are {', '.join(GROUPS)}")
+    missing = [name for name in options.only or () if name not in GROUPS]
+    if missing:
+        return _refused(f"no group {missing[0]!r}; there are {', '.join(GROUPS)}")
     unknown = [name for name in options.frameworks or () if name not in OTHERS]
     if unknown:
         return _refused(f"no framework {unknown[0]!r}; beside minigrad there are {', '.join(OTHERS)}")
@@ -62,7 +63,7 @@ def run() -> int:
     print(title, flush=True)
     rows: list[Row] = []
     for name, measure in GROUPS.items():
-        if options.only not in (None, name):
+        if options.only and name not in options.only:
             continue
         print(f"\n## {name}", flush=True)
         for row in measure(settings):
