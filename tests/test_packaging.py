@@ -176,6 +176,10 @@ def test_import_minigrad_needs_numpy_alone(tmp_path):
         "typer",
         "rich",
         "safetensors",
+        "mido",
+        "pooch",
+        "scipy",
+        "sklearn",
     ]
     code = f"import sys, minigrad; print([name for name in {optional} if name in sys.modules])"
     assert run_python("-c", code, cwd=tmp_path) == "[]"
@@ -191,7 +195,10 @@ def test_importing_the_drawing_does_not_load_the_libraries(tmp_path):
 
 # --- images with a GPU ------------------------------------------------------------------------------------------------
 
-ABSENT = "hypothesis torch matplotlib rich safetensors typer mpmath threadpoolctl ml_dtypes graphviz pygraphviz jax"
+ABSENT = (
+    "hypothesis torch matplotlib rich safetensors typer mpmath threadpoolctl ml_dtypes graphviz pygraphviz jax "
+    "mido pooch scipy sklearn"
+)
 COLLECT = f"""
 import sys
 import pytest
