@@ -219,12 +219,13 @@ def test_what_is_damaged_in_the_cache_is_downloaded_anew(served, name):
     [
         ("one", "/one.txt", b"another text"),
         ("packed", "/one.txt.gz", b"not packed"),
-        ("packed", "/one.txt.gz", gzip.compress(ORIGINAL)[:-9]),
-        ("packed", "/one.txt.gz", gzip.compress(ORIGINAL)[:14] + b"\xff\xff\xff\xff"),
+        ("packed", "/one.txt.gz", gzip.compress(ORIGINAL, mtime=0)[:-9]),
+        ("packed", "/one.txt.gz", gzip.compress(ORIGINAL, mtime=0)[:14] + b"\xff\xff\xff\xff"),
         ("waves", "/waves.zip", b"not an archive"),
         ("waves", "/waves.zip", archive({"0_a_0.wav": b"zero"})),
         ("waves", "/waves.zip", archive({**WAVES, "0_a_0.wav": b"another"})),
     ],
+    ids=["another text", "not packed", "cut off", "damaged", "no archive", "files missing", "another file"],
 )
 def test_an_original_that_has_changed(served, name, path, content):
     served[0][path] = content

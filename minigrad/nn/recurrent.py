@@ -99,7 +99,7 @@ class Recurrent(Module):
             for k, count in enumerate(packing.counts[a:b], a):
                 order.append(Step(packing.longest - 1 - k if self.reverse else k, slice(n, n + count), count))
                 n += count
-            segments.append((rows[begin : begin + n], order))
+            segments.append((rows if n == rows.shape[0] else rows[begin : begin + n], order))
             begin += n
         outputs, state, ended = self._run(segments, packing.sort(state), x.shape[1])
         return packing.unpack(concat(outputs) if len(outputs) > 1 else outputs[0]), packing.unsort(state, ended)
