@@ -265,7 +265,7 @@ def test_the_picture(tmp_path):
 
 def command(tmp_path, monkeypatch, *arguments):
     monkeypatch.chdir(tmp_path)
-    return cli.main(["flow", *arguments])
+    return cli.main(["gradflow", *arguments])
 
 
 def test_the_command_compares_cells(tmp_path, monkeypatch, capsys):

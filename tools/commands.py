@@ -1,4 +1,4 @@
-"""The commands: `minigrad train | sample | graph | flow | data | info | bench`. Needs typer."""
+"""The commands: `minigrad train | sample | graph | gradflow | data | info | bench`. Needs typer."""
 
 import dataclasses
 import inspect
@@ -45,7 +45,7 @@ def build() -> typer.Typer:
         trainers.command(name, help=summary)(_train_command(name))
     app.command("sample")(sample)
     app.command("graph")(graph)
-    app.command("flow")(flow)
+    app.command("gradflow")(gradflow)
     app.command("data")(data)
     app.command("info")(info)
     # bench has options of its own: everything goes through, --help too
@@ -133,7 +133,7 @@ def graph(
     print(path)
 
 
-def flow(
+def gradflow(
     name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")],
     steps: Annotated[int, typer.Option(min=2, help="Time steps to unroll.")] = 100,
     cell: Annotated[
