@@ -5,6 +5,7 @@ from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobi
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .custom import primitive
 from .dtypes import bool, float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
+from .explain import explain
 from .observe import AnomalyError, Tape, detect_anomaly
 from .ops.creation import (
     arange,

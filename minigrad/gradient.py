@@ -74,7 +74,7 @@ def gradients(
         GraphError: nothing was recorded, the graph was freed, or an array in it was changed in place.
         ValueError: a seed is missing for an output with several elements, or has another shape.
     """
-    starts = [(_node_of(out), _seed(out, seed, create_graph)) for out, seed in zip(outputs, seeds, strict=True)]
+    starts = [(node_of(out), seed_of(out, seed, create_graph)) for out, seed in zip(outputs, seeds, strict=True)]
     scope, recording = local.now.scope, local.now.recording
     local.now.recording = create_graph
     try:
@@ -87,7 +87,8 @@ def gradients(
     return found if create_graph else {node: as_tensor(g, node.backend) for node, g in found.items()}
 
 
-def _node_of(out: Any) -> Node:
+def node_of(out: Any) -> Node:
+    """The node of an output. Raises GraphError if nothing was recorded."""
     if out.node is None:
         raise GraphError(
             f"there is nothing to go back through: {describe(out)} was not computed from a tensor that requires "
@@ -96,7 +97,8 @@ def _node_of(out: Any) -> Node:
     return out.node
 
 
-def _seed(out: Any, seed: Any, create_graph: bool) -> Any:
+def seed_of(out: Any, seed: Any, create_graph: bool) -> Any:
+    """Where backward starts at an output: `seed`, or 1 if it is None; an array, or with `create_graph` a Tensor."""
     if seed is None:
         if out.size != 1:
             raise ValueError(

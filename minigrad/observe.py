@@ -11,9 +11,13 @@ import numpy as np
 
 from . import dtypes
 from .backends.deferred import DEFERRED
+from .entry import Constant, Entry
 from .record import Recorded
 from .scope import local
 from .tape import Node
+from .tape_table import table
+
+UNFOLDED_LINES = 40  # a tape of so many lines is printed whole
 
 
 class Observer:
@@ -28,27 +32,6 @@ class Observer:
 
     def on_record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
         """Called after each recorded operation with its node, its inputs and its output array."""
-
-
-class Entry:
-    """One line of a tape: a node and what is known of it.
-
-    Attributes:
-        number: the position on this tape.
-        node: the recorded node.
-        inputs: for each input the number of its line; None for what is neither recorded nor a tensor (a scalar).
-        saved_bytes: memory that this node is the first to keep alive for backward; parameters do not count.
-        grad_norm: the Euclidean norm of its gradient, after backward.
-    """
-
-    __slots__ = ("__weakref__", "grad_norm", "inputs", "node", "number", "saved_bytes")
-
-    def __init__(self, number: int, node: Node, inputs: tuple[int | None, ...], saved_bytes: int) -> None:
-        self.number = number
-        self.node = node
-        self.inputs = inputs
-        self.saved_bytes = saved_bytes
-        self.grad_norm: float | None = None
 
 
 class _NoteNorm:
@@ -76,17 +59,6 @@ def _norm(values: Any, backend: Any) -> float:
     return square**0.5
 
 
-class Constant(Node):
-    """A tensor without gradients that a recorded operation read: a line on a Tape, not part of the graph."""
-
-    __slots__ = ()
-
-    @property
-    def name(self) -> str:
-        """What the table shows as its operation."""
-        return "constant"
-
-
 class Tape(Observer):
     """Hold on to what is recorded inside, to look at it.
 
@@ -96,6 +68,7 @@ class Tape(Observer):
         print(tape)
 
     A Tape is a sequence of `Entry` in recording order. Leaves and constants have a line where they are first read.
+    Printed, a tape of more than 40 lines shows the steps that repeat once; `table` gives the choice.
     """
 
     def __init__(self) -> None:
@@ -159,35 +132,21 @@ class Tape(Observer):
         self._buffers[id(array)] = array
         return int(array.nbytes)
 
-    def __str__(self) -> str:
-        header = ("line", "scope", "operation", "inputs", "shape", "dtype", "saved bytes", "grad norm")
-        rows = [header, *(self._row(entry) for entry in self.entries)]
-        if all(entry.grad_norm is None for entry in self.entries):
-            rows = [row[:-1] for row in rows]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        right = {0, 6, 7}
-        lines = [
-            "  ".join(
-                cell.rjust(width) if i in right else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        lines.insert(1, "-" * max(map(len, lines)))
-        return "\n".join(lines)
+    def table(self, fold: bool = True, width: int | None = None) -> str:
+        """The tape as text, one line an entry: what `print(tape)` shows.
 
-    def _row(self, entry: Entry) -> tuple[str, ...]:
-        node = entry.node
-        return (
-            f"%{entry.number}",
-            str(node.scope) if node.scope.parent is not None else "",
-            node.name,
-            " ".join("." if i is None else f"%{i}" for i in entry.inputs),
-            "x".join(map(str, node.shape)) or "scalar",
-            str(node.dtype),
-            str(entry.saved_bytes or ""),
-            "" if entry.grad_norm is None else f"{entry.grad_norm:.4g}",
-        )
+        Args:
+            fold: show steps that repeat once, and one line for all that are like them: the steps of a recurrence and
+                the calls of a module that recorded the same operations in the same scopes. The folded line tells how
+                many lines it hides, the memory they keep for backward, and after backward the range of their gradient
+                norms. Line numbers go on as if nothing was hidden.
+            width: columns of text that long scopes, names, inputs and shapes are shortened for, with "..."; by default
+                as many as the terminal has, 120 without one. Below about 80 the table may stay wider than asked for.
+        """
+        return table(self.entries, fold, width)
+
+    def __str__(self) -> str:
+        return self.table(fold=len(self.entries) > UNFOLDED_LINES)
 
     def __repr__(self) -> str:
         return f"<Tape of {len(self.entries)} lines, {self.saved_bytes} bytes saved>"

@@ -202,7 +202,7 @@ def sweep(
                 continue
         saved, params, xp = node.saved, node.params, node.backend
         if saved is FREED or node.index < Version.latest:
-            _check_saved(node)
+            check_saved(node)
         try:
             if lift is not None:
                 saved, xp = lift(node)
@@ -215,7 +215,7 @@ def sweep(
                 if primitive.custom or (
                     primitive.broadcasts and (parent.shape != node.shape or parent.dtype is not node.dtype)
                 ):
-                    d = _fit(d, parent, primitive, xp)
+                    d = fit(d, parent, primitive, xp)
                 entry = pending.get(parent.index)
                 if entry is None:
                     pending[parent.index] = [parent, d, False]
@@ -278,7 +278,7 @@ def _call_hooks(node: Node, g: Any) -> Any:
     return g
 
 
-def _fit(d: Any, parent: Node, primitive: Any, xp: Any) -> Any:
+def fit(d: Any, parent: Node, primitive: Any, xp: Any) -> Any:
     """Undo broadcasting and promotion of an input in its gradient."""
     if type(d) in DEFERRED:
         if d.shape == parent.shape and d.dtype is parent.dtype:
@@ -301,7 +301,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:
     return g if g.shape == shape else xp.reshape(g, shape=shape)
 
 
-def _check_saved(node: Node) -> None:
+def check_saved(node: Node) -> None:
     """Raise GraphError if what a node saved is gone, or no longer what was saved."""
     if node.saved is FREED:
         raise GraphError(
