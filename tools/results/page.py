@@ -14,9 +14,9 @@ page: it is not edited by hand. Each run uses one core; the times are those of i
 a folder with the data sets; without it they are downloaded. All numbers are in [results.json](results.json).
 
 Weights are chosen on validation parts. While the programs were written, the test numbers of some earlier settings were
-seen: for sunspots (20.2, a miss, with a shorter validation part), sentiment (one seed had 74.9 %), speech, and the clips
-(94.8 % with more noise in the frames, which made the task harder). So a small margin there means little. All numbers
-are of one seed.
+seen: for sunspots (20.2, a miss, with a shorter validation part), sentiment (one seed had 74.9 %), speech, and the
+clips (94.8 % with more noise in the frames, which made the task harder). So a small margin there means little. All
+numbers are of one seed.
 """
 
 
