@@ -43,7 +43,7 @@ def recompute(function: Callable[..., Any], *args: Any) -> Any:
     begin = new_index()
     with Draws() as draws:
         opened = [x if x.node is None else x.detach().requires_grad_() for x in given]
-        result = function(*_filled(args, opened))
+        result = function(*tree.filled(args, opened))
     outputs = _tracked(result)
     if not outputs:
         return result
@@ -104,7 +104,7 @@ class _Replay:
         now.scope = self.scope.as_backward() if create_graph else self.scope
         try:
             with enable_grad(), self.draws.again():
-                packed = _packed(_tracked(self.function(*_filled(self.args, tensors))))
+                packed = _packed(_tracked(self.function(*tree.filled(self.args, tensors))))
         finally:
             now.scope = outer
         leaves = [x.node if wanted else None for x, wanted in zip(tensors, self.tracked)] + self.parameters
@@ -146,11 +146,6 @@ def _parameters(outputs: list[Any], arguments: set[Any], begin: int) -> list[Nod
 
 def _tracked(result: Any) -> list[Any]:
     return [x for x in tree.leaves(result) if x.node is not None]
-
-
-def _filled(args: Any, tensors: Sequence[Any]) -> Any:
-    following = iter(tensors)
-    return tree.map(lambda _: next(following), args)
 
 
 def _packed(outputs: list[Any]) -> Tensor:

@@ -6,7 +6,7 @@ is. The state of an LSTM is the tree (h, c), that of a memory network may be {"m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .record import Recorded, describe
@@ -48,6 +48,12 @@ def leaves(tree: Any) -> list[Any]:
     if isinstance(tree, Recorded):
         return [tree]
     return [leaf for key in keys(tree) for leaf in leaves(tree[key])]
+
+
+def filled(tree: Any, tensors: Iterable[Any]) -> Any:
+    """The tree with these in place of its tensors, from left to right: `filled(tree, leaves(tree))` is the tree."""
+    following = iter(tensors)
+    return map(lambda _: next(following), tree)
 
 
 def detach(tree: Any) -> Any:

@@ -163,10 +163,9 @@ def classify(model: Reader, text: str) -> float:
 def answers(model: Reader, sentences: Sequence[Sequence[str]], batch: int = 100) -> np.ndarray:
     """The probabilities (N,) that sentences, lists of words, are in favour."""
     found = np.zeros(len(sentences))
-    was, _ = model.training, model.eval()
-    for index in bucketed([len(words) for words in sentences], batch):
-        found[index] = mg.sigmoid(model(model.encode([sentences[i] for i in index]))).numpy()
-    model.train(was)
+    with nn.utils.evaluating(model):
+        for index in bucketed([len(words) for words in sentences], batch):
+            found[index] = mg.sigmoid(model(model.encode([sentences[i] for i in index]))).numpy()
     return found
 
 

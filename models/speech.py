@@ -200,12 +200,8 @@ def recognise(model: Recogniser, samples: Any, rate: float) -> tuple[str, float]
 
     Raises ValueError for samples that are no sound; ImportError without scipy.
     """
-    training = model.training
-    model.eval()
-    try:
+    with nn.utils.evaluating(model):
         return model.texts(*model.steps([features(samples, rate)[1]]), beam=True)[0]
-    finally:
-        model.train(training)
 
 
 def untrained() -> Recogniser:

@@ -75,7 +75,7 @@ class Packing:
 def shrink(state: Any, count: int, rows: int) -> tuple[Any, Any]:
     """The first `count` rows of a state of that many rows, and the others.
 
-    Raises ValueError for a tensor without a row for each sequence, TypeError for a state without tensors.
+    Raises ValueError for a tensor without a row for each sequence.
     """
     for x in tree.leaves(state):
         if x.ndim < 1 or x.shape[0] != rows:

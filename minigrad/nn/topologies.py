@@ -38,6 +38,7 @@ from .layers import Embedding, Linear, check_size
 from .module import Module
 from .packing import check_lengths
 from .scheduled_sampling import mixed
+from .utils import evaluating
 
 IGNORED = -100  # the class of what does not count, in `functional.cross_entropy`
 POOLINGS = ("last", "mean", "max")
@@ -177,14 +178,10 @@ class InitialState(Module):
 
     def __init__(self, network: Module, vector_size: int) -> None:
         super().__init__()
-        checked, training = _checked_network(self, network), network.training
+        checked = _checked_network(self, network)
         like = next(iter(network.parameters()))
-        network.eval()  # dropout would draw random numbers
-        try:
-            with no_grad():
-                _, state = checked(zeros((1, 1, checked.input_size), like.dtype, backend=like.backend))
-        finally:
-            network.train(training)
+        with evaluating(network), no_grad():  # dropout would draw random numbers
+            _, state = checked(zeros((1, 1, checked.input_size), like.dtype, backend=like.backend))
         _check_state(state)
         self._example = state
         self._shapes = [(leaf.shape[0], *leaf.shape[2:]) for leaf in tree.leaves(state)]
@@ -193,8 +190,7 @@ class InitialState(Module):
     def forward(self, vector: Any) -> Any:
         """Vectors (B, vector_size) to a state: tensors (layers, B, ...)."""
         parts = split(tanh(self.linear(vector)), [math.prod(shape) for shape in self._shapes], axis=1)
-        shaped = iter([_batch_second(part, shape) for part, shape in zip(parts, self._shapes)])
-        return tree.map(lambda _: next(shaped), self._example)
+        return tree.filled(self._example, [_batch_second(part, shape) for part, shape in zip(parts, self._shapes)])
 
 
 class SequenceDecoder(Module):
