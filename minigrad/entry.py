@@ -1,8 +1,43 @@
-"""The lines of a tape: `Entry`, and `Constant`, what a line holds that is not part of the graph."""
+"""The lines of a tape: `Entry`, `Constant` (what a line holds that is not part of the graph), and `Summary`."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .source import Source
 from .tape import Node
+
+
+class Summary(NamedTuple):
+    """An array of floats in a few numbers.
+
+    Attributes:
+        min, mean, max, std: of its finite elements; std is the standard deviation of all of them (divided by n).
+        strange: how many elements are NaN or infinite, and not counted above.
+    """
+
+    min: float
+    mean: float
+    max: float
+    std: float
+    strange: int = 0
+
+
+def summary(values: Any, backend: Any) -> Summary | None:
+    """The summary of an array of a backend; None for what has no elements, or no finite one, or holds no numbers."""
+    host = np.asarray(backend.to_numpy(values))
+    if host.dtype.kind in "SUO" or not host.size:
+        return None
+    numbers = host.astype(np.float64).reshape(-1)
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
+        return None
+    with np.errstate(over="ignore"):
+        found = (finite.min(), finite.mean(), finite.max(), finite.std())
+    smallest, mean, largest, deviation = map(float, found)
+    return Summary(smallest, mean, largest, deviation, numbers.size - finite.size)
 
 
 class Constant(Node):
@@ -25,9 +60,11 @@ class Entry:
         inputs: for each input the number of its line; None for what is neither recorded nor a tensor (a scalar).
         saved_bytes: memory that this node is the first to keep alive for backward; parameters do not count.
         grad_norm: the Euclidean norm of its gradient, after backward.
+        source: the line of the program that recorded it; value, grad: what the value and, after backward, the gradient
+            look like. None on a tape without details.
     """
 
-    __slots__ = ("__weakref__", "grad_norm", "inputs", "node", "number", "saved_bytes")
+    __slots__ = ("__weakref__", "grad", "grad_norm", "inputs", "node", "number", "saved_bytes", "source", "value")
 
     def __init__(self, number: int, node: Node, inputs: tuple[int | None, ...], saved_bytes: int) -> None:
         self.number = number
@@ -35,3 +72,6 @@ class Entry:
         self.inputs = inputs
         self.saved_bytes = saved_bytes
         self.grad_norm: float | None = None
+        self.source: Source | None = None
+        self.value: Summary | None = None
+        self.grad: Summary | None = None

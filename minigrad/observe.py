@@ -11,9 +11,10 @@ import numpy as np
 
 from . import dtypes
 from .backends.deferred import DEFERRED
-from .entry import Constant, Entry
+from .entry import Constant, Entry, summary
 from .record import Recorded
 from .scope import local
+from .source import calling_line
 from .tape import Node
 from .tape_table import table
 
@@ -34,19 +35,22 @@ class Observer:
         """Called after each recorded operation with its node, its inputs and its output array."""
 
 
-class _NoteNorm:
-    """The hook that fills in the norm of a gradient. It does not keep its entry alive, nor so the graph."""
+class _NoteGradient:
+    """The hook that fills in what a gradient is like. It does not keep its entry alive, nor so the graph."""
 
-    __slots__ = ("entry",)
+    __slots__ = ("details", "entry")
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, details: bool) -> None:
         self.entry = weakref.ref(entry)
+        self.details = details
 
     def __call__(self, node: Node, g: Any) -> None:
         entry = self.entry()
         if entry is not None:
             values = g.array if isinstance(g, Recorded) else g
             entry.grad_norm = _norm(values, node.backend)
+            if self.details:
+                entry.grad = summary(values, node.backend)
 
 
 def _norm(values: Any, backend: Any) -> float:
@@ -69,9 +73,14 @@ class Tape(Observer):
 
     A Tape is a sequence of `Entry` in recording order. Leaves and constants have a line where they are first read.
     Printed, a tape of more than 40 lines shows the steps that repeat once; `table` gives the choice.
+
+    Args:
+        details: note for each line which line of the program recorded it, and what its value and its gradient look
+            like (`Entry.source`, `value`, `grad`). Recording then takes several times as long.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, details: bool = False) -> None:
+        self.details = details
         self.entries: list[Entry] = []
         self._numbers: dict[int, int] = {}  # node index, or id of a constant's array, -> line
         # Arrays seen, by id; held so that no id is used twice.
@@ -89,7 +98,7 @@ class Tape(Observer):
 
     def on_record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
         numbers = tuple(self._line_of(x) if isinstance(x, Recorded) else None for x in inputs)
-        self._append(node, numbers, self._new_bytes(node, inputs))
+        self._append(node, numbers, self._new_bytes(node, inputs), out)
 
     @property
     def saved_bytes(self) -> int:
@@ -106,19 +115,24 @@ class Tape(Observer):
                 node = x.node
                 if node.primitive is None:
                     self._account(x.array)
-            self._append(node, (), 0)
+            self._append(node, (), 0, x.array)
             self._numbers[key] = len(self.entries) - 1
         return self._numbers[key]
 
-    def _append(self, node: Node, inputs: tuple[int | None, ...], saved_bytes: int) -> None:
+    def _append(self, node: Node, inputs: tuple[int | None, ...], saved_bytes: int, value: Any) -> None:
         entry = Entry(len(self.entries), node, inputs, saved_bytes)
+        if self.details:
+            entry.source = calling_line() if node.primitive is not None else None
+            entry.value = summary(value, node.backend)
         self._numbers[node.index] = entry.number
         self.entries.append(entry)
 
         if not isinstance(node, Constant):
             if node.hooks:  # a leaf outlives the tapes that saw it
-                node.hooks = [hook for hook in node.hooks if not (isinstance(hook, _NoteNorm) and hook.entry() is None)]
-            node.add_hook(_NoteNorm(entry))
+                node.hooks = [
+                    hook for hook in node.hooks if not (isinstance(hook, _NoteGradient) and hook.entry() is None)
+                ]
+            node.add_hook(_NoteGradient(entry, self.details))
 
     def _new_bytes(self, node: Node, inputs: Sequence[Any]) -> int:
         return sum(self._account(array) for array in node.saved if hasattr(array, "nbytes"))

@@ -8,8 +8,9 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.tools.graph.fold import fold, view
+from minigrad.tools.graph.from_tape import build, index_text
 from minigrad.tools.graph.layout import place
-from minigrad.tools.graph.model import KINDS, Place, build, index_text, shape_text
+from minigrad.tools.graph.model import KINDS, Place, shape_text
 from minigrad.tools.graph.rows import levels
 from minigrad.tools.graph.timeline import columns, keep_steps
 
@@ -100,6 +101,19 @@ def test_scopes_with_the_same_name_and_step_stay_apart():
         (Place("loop#2", 0),),
         (Place("loop#2", 1),),
     ]
+
+
+def test_a_tape_with_details_tells_source_lines_values_and_gradients():
+    with mg.Tape(details=True) as tape:
+        loss, _ = rnn(2)
+    loss.backward()
+    tanh = next(n for n in build(tape).nodes if n.label == "tanh")
+    assert tanh.source.startswith("tests/test_graph.py:")
+    assert tanh.source.endswith("in rnn")
+    assert tanh.code == "h = mg.tanh(x[t] @ w_xh + h @ w_hh)"
+    assert tanh.value.mean == pytest.approx(0.995055, rel=1e-5)
+    assert tanh.grad.max >= tanh.grad.min > 0
+    assert build(loss).nodes[-1].value is None  # a graph alone knows none of it
 
 
 def test_json_round_trip():

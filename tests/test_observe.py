@@ -150,3 +150,47 @@ def test_detect_anomaly_works_in_recorded_sweeps(without_gc):
     array = weakref.ref(y.array)
     del y, slope
     assert (alive(), array()) == (None, None)
+
+
+# --- details ----------------------------------------------------------------------------------------------------------
+
+
+def test_details_of_values_and_gradients():
+    x = mg.tensor([1.0, -2.0, 4.0], requires_grad=True)
+    with mg.Tape(details=True) as tape:
+        loss = (x * x).sum()
+    loss.backward()
+    leaf_line, product, total = tape
+    assert leaf_line.value == (-2.0, 1.0, 4.0, pytest.approx(6**0.5), 0)
+    assert leaf_line.grad == (-4.0, 2.0, 8.0, pytest.approx(24**0.5), 0)
+    assert product.value.max == 16
+    assert total.value == (21.0, 21.0, 21.0, 0.0, 0)
+    assert product.source.function == "test_details_of_values_and_gradients"
+    assert product.source.text == "loss = (x * x).sum()"
+    assert leaf_line.source is None
+
+
+def test_details_leave_out_what_is_not_finite_and_count_it():
+    x = mg.tensor([1.0, float("nan"), float("inf"), 3.0], requires_grad=True)
+    with mg.Tape(details=True) as tape:
+        x + 0.0
+        x[:0] * 2.0
+        (x * float("nan")).sum()
+    assert tape[0].value == (1.0, 2.0, 3.0, 1.0, 2)
+    assert tape[2].value is None  # no elements
+    assert tape[-1].value is None  # none that is finite
+
+
+def test_the_line_of_a_module_is_its_own_and_not_the_core_s():
+    with mg.Tape(details=True) as tape:
+        mg.nn.LSTMCell(2, 3)(mg.ones((1, 2)))
+    sources = [entry.source for entry in tape if entry.node.primitive is not None]
+    assert all("nn/" in str(source) for source in sources)
+    assert any("sigmoid" in source.text for source in sources)
+
+
+def test_a_tape_without_details_notes_none():
+    x = mg.tensor([1.0], requires_grad=True)
+    with mg.Tape() as tape:
+        (x * x).backward()
+    assert [(e.source, e.value, e.grad) for e in tape] == [(None, None, None)] * len(tape)

@@ -26,7 +26,8 @@ from minigrad import Tape, nn
 
 from .figure import figure
 from .graph.fold import without_backward
-from .graph.model import Chain, Graph, GraphNode, Place, build
+from .graph.from_tape import build
+from .graph.model import Chain, Graph, GraphNode, Place
 from .graph.states import other_step
 from .graph.timeline import columns
 

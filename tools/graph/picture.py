@@ -11,7 +11,8 @@ from minigrad.tensor import Tensor
 
 from .dot import to_dot
 from .fold import view
-from .model import Graph, build
+from .from_tape import build
+from .model import Graph
 from .render import FORMATS as RENDERED
 from .render import render
 

@@ -1,0 +1,184 @@
+"""From the tape to the model of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from minigrad.entry import Entry, Summary, summary
+from minigrad.observe import Constant, Tape
+from minigrad.scope import Scope
+from minigrad.tape import Leaf, Node, ancestors
+from minigrad.tensor import Tensor
+
+from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
+
+
+def build(source: Tensor | Tape | Graph | Iterable[Tensor], names: Mapping[str, Tensor] | None = None) -> Graph:
+    """The graph behind tensors, or on a tape.
+
+    Args:
+        source: a tensor that was computed (or several), whose whole history is taken; or a `Tape`, which knows
+            constants, saved bytes and gradient norms as well. A Graph is returned as it is.
+        names: names for leaves that have none, as for the weights of a cell written without a module.
+
+    Raises:
+        TypeError: the source is none of these.
+        ValueError: nothing was recorded for it.
+    """
+    if isinstance(source, Graph):
+        return source
+    named = {id(t.node): name for name, t in (names or {}).items() if t.node is not None}
+    if isinstance(source, Tape):
+        lines = list(source)
+        if not lines:
+            raise ValueError("the tape is empty: no operation on a tensor that requires gradients ran inside it")
+        read = {i for entry in lines for i in entry.inputs}
+        outputs = {e.number for e in lines if e.node.primitive is not None and e.number not in read}
+    else:
+        found = _nodes_of(source)
+        nodes = _leaves_where_read(ancestors(found))
+        position = {node: i for i, node in enumerate(nodes)}
+        lines = [
+            Entry(i, node, tuple(None if p is None else position[p] for p in node.inputs), 0)
+            for i, node in enumerate(nodes)
+        ]
+        outputs = {position[node] for node in found if node.primitive is not None}
+    graph = Graph()
+    chains = _Chains()
+    for entry in lines:
+        made = _graph_node(entry, entry.number in outputs, named, chains)
+        made.saved_bytes = entry.saved_bytes if isinstance(source, Tape) else None
+        graph.nodes.append(made)
+        for i in entry.inputs:
+            if i is not None:
+                graph.edges.append(GraphEdge(i, entry.number, graph.nodes[i].shape, frozenset((i,))))
+    place_leaves(graph)
+    return graph
+
+
+def _nodes_of(source: Any) -> list[Node]:
+    tensors = [source] if isinstance(source, Tensor) else source
+    if not isinstance(tensors, (list, tuple)) or not all(isinstance(t, Tensor) for t in tensors):
+        raise TypeError(f"a graph is drawn from a Tensor, a list of them, or a Tape, not from {type(source).__name__}")
+    nodes = [t.node for t in tensors if t.node is not None]
+    if not nodes:
+        raise ValueError(
+            "nothing was recorded for this tensor: it was computed from tensors that require no gradients, or under "
+            "no_grad()"
+        )
+    return nodes
+
+
+def _leaves_where_read(nodes: list[Node]) -> list[Node]:
+    """The nodes with each leaf right before its first user, as on a Tape, and not where it was created."""
+    ordered: dict[Node, None] = {}
+    for node in nodes:
+        if node.primitive is not None:
+            ordered.update((p, None) for p in node.inputs if p is not None)
+            ordered[node] = None
+    ordered.update((node, None) for node in nodes)
+    return list(ordered)
+
+
+def _graph_node(entry: Entry, output: bool, named: Mapping[int, str], chains: _Chains) -> GraphNode:
+    node = entry.node
+    label = named.get(id(node), node.name)
+    if node.primitive is not None:
+        kind = "output" if output else "operation"
+    elif isinstance(node, Leaf) and (node.label or id(node) in named):
+        kind = "parameter"
+    else:
+        kind, label = "data", "constant" if isinstance(node, Constant) else label
+    norm, grad = entry.grad_norm, entry.grad
+    if norm is None and node.grad is not None:
+        norm, grad = _kept_gradient(node)
+    return GraphNode(
+        id=entry.number,
+        kind=kind,
+        label=label,
+        scope=chains.of(node.scope) if node.primitive is not None else (),
+        shape=tuple(node.shape),
+        dtype=str(node.dtype),
+        detail=_detail(node),
+        backward=node.scope.backward,
+        grad_norm=norm,
+        value=entry.value,
+        grad=grad,
+        source="" if entry.source is None else str(entry.source),
+        code="" if entry.source is None else entry.source.text,
+    )
+
+
+def _kept_gradient(node: Node) -> tuple[float, Summary | None]:
+    """The norm and the summary of the gradient that a leaf or a tensor has kept."""
+    grad: Any = node.grad
+    values = grad.detach().numpy() if hasattr(grad, "detach") else node.backend.to_numpy(grad)
+    return float((values.astype("float64") ** 2).sum()) ** 0.5, summary(values, node.backend)
+
+
+class _Chains:
+    """Scope objects as chains of places, each made once.
+
+    Two different scopes of the same name and step, such as those of two loops that both count from 0, get different
+    names: the second is `name#2`.
+    """
+
+    def __init__(self) -> None:
+        self._chains: dict[Scope, Chain] = {}
+        self._taken: dict[tuple[Chain, str, int | None], int] = {}
+
+    def of(self, scope: Scope) -> Chain:
+        missing: list[Scope] = []
+        outer: Scope | None = scope
+        while outer is not None and outer.parent is not None and outer not in self._chains:
+            missing.append(outer)
+            outer = outer.parent
+        chain = self._chains.get(outer, ()) if outer is not None else ()
+        for inner in reversed(missing):
+            if inner.backward and not chain:
+                chain = (Place(BACKWARD, None),)
+            name = inner.name or ""
+            number = self._taken[chain, name, inner.step] = self._taken.get((chain, name, inner.step), 0) + 1
+            chain = (*chain, Place(name if number == 1 else f"{name}#{number}", inner.step))
+            self._chains[inner] = chain
+        return chain
+
+
+# --- the settings of an operation -------------------------------------------------------------------------------------
+
+
+def _detail(node: Node) -> str:
+    if node.primitive is None or not node.params:
+        return ""
+    if set(node.params) == {"index"}:
+        return index_text(node.params["index"])
+    chosen = {name: value for name, value in node.params.items() if not _says_nothing(value)}
+    return ", ".join(f"{name}={_short(value)}" for name, value in chosen.items())
+
+
+def index_text(index: Any) -> str:
+    """What stood in the brackets: `[3, :, 0:5]`."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return f"[{', '.join(map(_index_part, parts))}]"
+
+
+def _index_part(part: Any) -> str:
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
+        return ":".join(ends if ends[2] else ends[:2])
+    if part is None:
+        return "newaxis"
+    return "..." if part is Ellipsis else _short(part)
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, float) and value == 0)
+
+
+def _short(value: Any) -> str:
+    """A setting in a few characters; arrays as their dtype and shape."""
+    if hasattr(value, "shape") and hasattr(value, "dtype") and value.shape:
+        return f"{value.dtype} {shape_text(tuple(value.shape))}"
+    text = str(value)
+    return text if len(text) <= 24 else text[:21] + "..."
