@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from .backends.deferred import DEFERRED
-from .formulas import INFIX, UNKNOWN, WORDS, bracketed, formula_of, index_text, put_in, shape_text, value_text
+from .formulas import INFIX, UNKNOWN, bracketed, formula_of, index_text, put_in, shape_text, value_text
 from .gradient import node_of, seed_of
 from .observe import Observer
 from .ops import creation
 from .primitives import PRIMITIVES
 from .record import Recorded, promote
 from .tape import Leaf, Node, ancestors, check_saved, enable_grad, fit
+from .words import rule_in_words
 
 MOST_NODES = 30
 MOST_IN_FORMULA = 4  # elements of a value that is put into a formula
@@ -258,8 +259,7 @@ class _Board:
         steps = []
         formula, texts = formula_of(node, i), self._operands(node)
         if formula is None:
-            words = WORDS.get(node.name, (f"by the rule of {node.name}",))
-            steps.append(put_in(words[min(i, len(words) - 1)], {"g": self._d(node), "out": self.names[node]}))
+            steps.append(put_in(rule_in_words(node.name, i), {"g": self._d(node)}))
         else:
             names = {"g": self._d(node), "out": self.names[node], **dict(zip(node.primitive.inputs, texts))}
             values = {"g": g, "out": self.known.values.get(node, UNKNOWN)}

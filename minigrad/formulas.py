@@ -1,8 +1,8 @@
 """The derivative rules of the table, and values, as people write them: for `explain`.
 
 A formula is Python on the names that a rule knows: g (the gradient of the output), out, and the inputs. Where shapes or
-ties make a formula say too much, words tell what the rule does. At poles, such as 0 * log(0), the rule takes the limit.
-The rules themselves are in `minigrad.primitives`.
+ties make a formula say too much, `words` tells what the rule does. At poles, such as 0 * log(0), the rule takes the
+limit. The rules themselves are in `minigrad.primitives`.
 """
 
 from __future__ import annotations
@@ -51,38 +51,6 @@ FORMULAS: dict[str, tuple[str, ...]] = {
     "linear": ("g @ weight", "g.T @ x", "g"),
     "astype": ("g",),
     "broadcast_to": ("g",),
-}
-
-WORDS: dict[str, tuple[str, ...]] = {
-    "relu": ("g where out > 0, else 0",),
-    "maximum": ("g where it is the larger one, g / 2 at a tie, else 0",),
-    "minimum": ("g where it is the smaller one, g / 2 at a tie, else 0",),
-    "where": ("nothing", "g where the condition holds, else 0", "g where the condition does not hold, else 0"),
-    "clip": ("g where it lies between the bounds, else 0", "g where the bound holds", "g where the bound holds"),
-    "sum": ("g for each element of the sum",),
-    "max": ("g, shared by the elements that are the largest",),
-    "min": ("g, shared by the elements that are the smallest",),
-    "prod": ("g times the product of the other elements",),
-    "logsumexp": ("g times the softmax of the input",),
-    "cumulative_sum": ("the sum of g from each place to the end",),
-    "matmul": ("g times the second factor, transposed", "the first factor, transposed, times g"),
-    "linear": ("g times the weight", "g, transposed, times the input", "g"),
-    "einsum": ("g times the other factors, summed to its own axes",),
-    "reshape": ("g in the old shape",),
-    "permute_dims": ("g with its axes put back",),
-    "flip": ("g flipped back",),
-    "roll": ("g rolled back",),
-    "pad": ("g without the padding",),
-    "concat": ("its own part of g",),
-    "stack": ("its own part of g",),
-    "getitem": ("g at the places that were read, 0 elsewhere",),
-    "dropout": ("g where the element was kept, times the scale, else 0",),
-    "cross_entropy": ("g times (softmax of the input, less the target's distribution)",),
-    "sign": ("0, because steps are flat",),
-    "floor": ("0, because steps are flat",),
-    "ceil": ("0, because steps are flat",),
-    "round": ("0, because steps are flat",),
-    "trunc": ("0, because steps are flat",),
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
-from minigrad.formulas import FORMULAS, WORDS
+from minigrad.formulas import FORMULAS
 from minigrad.primitives import PRIMITIVES
+from minigrad.words import RULES
 
 
 def test_the_whole_text_of_a_small_example():
@@ -163,7 +164,7 @@ def test_a_user_function_is_told_without_a_formula():
     def cube(x):
         return x**3
 
-    assert "to x: by the rule of cube = 12" in mg.explain(cube, 2.0)
+    assert "to x: what the rule of cube makes of dv1 = 12" in mg.explain(cube, 2.0)
 
 
 def test_a_branch_that_gets_no_gradient_is_said_so():
@@ -223,4 +224,9 @@ def test_a_formula_says_what_its_rule_computes(name):
 
 
 def test_the_tables_name_primitives_that_exist():
-    assert (set(FORMULAS) | set(WORDS)) - set(PRIMITIVES) == set()
+    assert (set(FORMULAS) | set(RULES)) - set(PRIMITIVES) == set()
+
+
+def test_every_rule_of_the_table_has_words():
+    expected = {name: len(row.vjp) for name, row in PRIMITIVES.items() if row.differentiable}
+    assert {name: len(words) for name, words in RULES.items()} == expected
