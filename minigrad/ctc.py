@@ -23,6 +23,7 @@ from .ops.reductions import as_tensor, mean
 from .ops.reductions import sum as _sum
 from .ops.shaping import pad
 from .record import describe
+from .scope import scope
 from .tape import gc_paused
 from .tensor import Tensor
 
@@ -73,7 +74,8 @@ def ctc_loss(
     if dtypes.is_half(kind):
         log_probs = log_probs.astype(dtypes.float32)
     there = lambda values: Tensor(values, backend=xp)
-    likelihood = _forward(log_probs, labels, blank, t_lengths, s_lengths, there)
+    with scope("ctc_loss"):
+        likelihood = _forward(log_probs, labels, blank, t_lengths, s_lengths, there)
     impossible = likelihood.detach() < IMPOSSIBLE / 2
     losses = where(impossible, 0.0 if zero_infinity else np.inf, -likelihood)
     if reduction == "sum":
@@ -107,12 +109,13 @@ def _forward(
     shortest = t_lengths.min(initial=len(log_probs))
     with gc_paused():
         for t in range(t_lengths.max(initial=0)):
-            if t == 0:
-                new = alpha + emissions[0]
-            else:
-                before = pad(alpha, ((0, 0), (2, 0)), IMPOSSIBLE)
-                new = logaddexp(logaddexp(alpha, before[:, 1:-1]), before[:, :-2] + barred) + emissions[t]
-            alpha = new if t < shortest else where(there((t < t_lengths)[:, None]), new, alpha)
+            with scope(step=t):
+                paths = alpha
+                if t:
+                    before = pad(alpha, ((0, 0), (2, 0)), IMPOSSIBLE)
+                    paths = logaddexp(logaddexp(alpha, before[:, 1:-1]), before[:, :-2] + barred)
+                new = paths + emissions[t]
+                alpha = new if t < shortest else where(there((t < t_lengths)[:, None]), new, alpha)
 
     # A path ends in the last label or in the blank after it. Without labels there is only the blank.
     last = 2 * s_lengths[:, None] + np.array([[0, -1]])

@@ -40,6 +40,19 @@ def summary(values: Any, backend: Any) -> Summary | None:
     return Summary(smallest, mean, largest, deviation, numbers.size - finite.size)
 
 
+def norm_of(values: Any, backend: Any) -> float:
+    """The Euclidean norm of an array of a backend, also where the squares are too small or too large for its dtype."""
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(backend.to_numpy((values * values).sum()))
+        if values.dtype.itemsize < 4 or not 1e-30 < square < np.inf:
+            wide = np.asarray(backend.to_numpy(values)).astype(np.float64)
+            largest = float(np.abs(wide).max(initial=0.0))
+            if not 0.0 < largest < np.inf:  # all zero, or not finite
+                return largest
+            return largest * float(((wide / largest) ** 2).sum()) ** 0.5
+    return square**0.5
+
+
 class Constant(Node):
     """A tensor without gradients that a recorded operation read: a line on a Tape, not part of the graph."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import dtypes
 from .backends.deferred import DEFERRED
-from .entry import Constant, Entry, summary
+from .entry import Constant, Entry, norm_of, summary
 from .record import Recorded
 from .scope import local
 from .source import calling_line
@@ -48,19 +48,9 @@ class _NoteGradient:
         entry = self.entry()
         if entry is not None:
             values = g.array if isinstance(g, Recorded) else g
-            entry.grad_norm = _norm(values, node.backend)
+            entry.grad_norm = norm_of(values, node.backend)
             if self.details:
                 entry.grad = summary(values, node.backend)
-
-
-def _norm(values: Any, backend: Any) -> float:
-    """The Euclidean norm of an array, also where the squares are too small or too large for its dtype."""
-    with np.errstate(over="ignore", under="ignore"):
-        square = float(backend.to_numpy((values * values).sum()))
-    if values.dtype.itemsize < 4 or not 1e-30 < square < np.inf:
-        wide = backend.to_numpy(values).astype(np.float64)
-        square = float((wide * wide).sum())
-    return square**0.5
 
 
 class Tape(Observer):
@@ -104,6 +94,13 @@ class Tape(Observer):
     def saved_bytes(self) -> int:
         """The memory kept alive for backward, beside parameters; measured when recorded."""
         return sum(entry.saved_bytes for entry in self.entries)
+
+    def number_of(self, x: Recorded) -> int | None:
+        """The number of a tensor's line; None if it was neither recorded nor read while the tape was open."""
+        if x.node is None:
+            key = id(x.array)
+            return self._numbers[key] if key in self._constants else None
+        return self._numbers.get(x.node.index)
 
     def _line_of(self, x: Recorded) -> int:
         key = id(x.array) if x.node is None else x.node.index

@@ -155,7 +155,7 @@ def test_detect_anomaly_works_in_recorded_sweeps(without_gc):
 # --- details ----------------------------------------------------------------------------------------------------------
 
 
-def test_details_of_values_and_gradients():
+def test_details_of_values_and_gradients(backend):
     x = mg.tensor([1.0, -2.0, 4.0], requires_grad=True)
     with mg.Tape(details=True) as tape:
         loss = (x * x).sum()
@@ -194,3 +194,18 @@ def test_a_tape_without_details_notes_none():
     with mg.Tape() as tape:
         (x * x).backward()
     assert [(e.source, e.value, e.grad) for e in tape] == [(None, None, None)] * len(tape)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-200, 1e-3, 1.0, 1e200, float("inf")])
+def test_the_norm_of_a_gradient_of_any_size(size):
+    x = mg.tensor(np.full(4, 1.0), requires_grad=True)
+    with mg.Tape() as tape:
+        (x * 1.0).backward(mg.tensor(np.full(4, size)))
+    assert tape[0].grad_norm == 2 * size
+
+
+def test_the_norm_of_a_gradient_that_is_no_number():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.Tape() as tape:
+        (x * 1.0).backward(mg.tensor([float("nan"), 1.0]))
+    assert np.isnan(tape[0].grad_norm)

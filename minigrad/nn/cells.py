@@ -90,6 +90,7 @@ class StandardCell(Cell):
     """
 
     gates: int
+    gate_names: tuple[str, ...] = ()  # of the blocks, in their order
     state_names: tuple[str, ...] = ("h",)
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, recurrent_dropout: float = 0.0) -> None:
@@ -194,6 +195,7 @@ class LSTMCell(StandardCell):
     """
 
     gates = 4
+    gate_names = ("i", "f", "g", "o")
     forget_gate = 1  # the place of its block among the gates
     state_names = ("h", "c")
 
@@ -221,6 +223,7 @@ class PeepholeLSTMCell(StandardCell):
     """
 
     gates = 4
+    gate_names = ("i", "f", "g", "o")
     forget_gate = 1
     state_names = ("h", "c")
 
@@ -255,6 +258,7 @@ class GRUCell(StandardCell):
     """
 
     gates = 3
+    gate_names = ("r", "z", "n")
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, reset_after: bool = True, **options: Any
