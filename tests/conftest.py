@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 
 import pytest
+from browser import browser, browser_page, browser_problems  # noqa: F401 - fixtures
 
 import minigrad as mg
 from minigrad.scope import local

@@ -61,7 +61,7 @@ def test_help_everywhere(tmp_path):
             "--resume",
         ],
         ("sample",): ["--length", "--temperature", "--prime", "--seed"],
-        ("graph",): ["--steps", "--depth", "--format", "--out"],
+        ("graph",): ["--length", "--steps", "--depth", "--show", "--gradients", "--format", "--out"],
     }
     for command, words in expected.items():
         out, _ = run(*command, "--help", cwd=tmp_path)
@@ -132,7 +132,7 @@ def test_sampling_into_a_pipe_that_closes(folder):
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize("format", ["svg", "png", "dot", "json"])
+@pytest.mark.parametrize("format", ["svg", "png", "dot", "json", "html"])
 def test_graph(folder, format):
     out, _ = run("graph", "char-lm", "--steps", "4", "--depth", "3", "--format", format, cwd=folder)
     assert out.strip() == f"char-lm.{format}"
@@ -140,10 +140,25 @@ def test_graph(folder, format):
 
 
 def test_graph_of_a_trained_model(folder):
-    run("graph", "char-lm", "--model", "model", "--steps", "50", "--show", "3", "--out", "trained.dot", cwd=folder)
-    dot = (folder / "trained.dot").read_text()
+    run("graph", "char-lm", "--model", "model", "--length", "50", "--steps", "3", "--out", "trained.dot", cwd=folder)
+    dot = (folder / "trained.dot").read_text(encoding="utf-8")
     assert "47 steps" in dot
     assert "weight_ih_l0 32×4" in dot
+
+
+def test_graph_of_both_passes_with_repeats_folded_and_gradients(folder):
+    options = ["--steps", "1", "--depth", "3", "--show", "both", "--gradients", "--title", "Both", "--out", "both.dot"]
+    run("graph", "char-lm", *options, cwd=folder)
+    dot = (folder / "both.dot").read_text(encoding="utf-8")
+    assert dot.count("cell × 6") >= 2
+    assert "∂stack" in dot
+    assert "gradient norm" in dot
+
+
+def test_graph_of_all_steps(folder):
+    run("graph", "char-lm", "--length", "12", "--all-steps", "--depth", "3", "--out", "all.dot", cwd=folder)
+    dot = (folder / "all.dot").read_text(encoding="utf-8")
+    assert all(f"<i>t</i> = {t}>" in dot for t in range(12))
 
 
 @pytest.mark.parametrize(
@@ -162,6 +177,7 @@ def test_graph_of_a_trained_model(folder):
         (["sample", "model", "--prime", "Ω"], "'Ω'"),
         (["graph", "unknown"], "there are char-lm"),
         (["graph", "char-lm", "--format", "gif"], "svg, png, pdf, dot, json"),
+        (["graph", "char-lm", "--show", "sideways"], "show is one of forward, backward, both, not 'sideways'"),
         (["graph", "char-lm", "--out", "no/such/folder.dot"], "no/such/folder.dot"),
     ],
 )
@@ -181,6 +197,7 @@ def test_errors_are_one_line(folder, arguments, message):
         ["graph"],
         ["train", "char-lm", "--steps", "many"],
         ["sample", "--length", "0"],
+        ["graph", "char-lm", "--steps", "0"],
     ],
 )
 def test_wrong_usage_has_status_2(folder, arguments):

@@ -12,7 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.tools import draw
-from minigrad.tools.graph.dot import LOOKS, escape, quoted, text_width
+from minigrad.tools.graph.looks import LOOKS, escape, quoted, text_width
 from minigrad.tools.graph.render import _draw_with_pygraphviz
 
 BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "dot": b"digraph", "json": b"{"}

@@ -143,6 +143,7 @@ def test_base_dependency_is_numpy_alone():
         "all": {"minigrad"},
         "test": {"pytest", "hypothesis", "ruff", "mypy", "build"},
         "parity": {"torch"},
+        "tensorboard": {"tensorboardX"},
     }.items(),
 )
 def test_extras(extra, promised):
@@ -150,7 +151,7 @@ def test_extras(extra, promised):
 
 
 def test_extra_all_is_everything_for_a_cpu():
-    assert PROJECT["project"]["optional-dependencies"]["all"] == ["minigrad[numba,viz,models]"]
+    assert PROJECT["project"]["optional-dependencies"]["all"] == ["minigrad[numba,viz,models,tensorboard]"]
 
 
 def name_of(requirement):
@@ -180,6 +181,7 @@ def test_import_minigrad_needs_numpy_alone(tmp_path):
         "pooch",
         "scipy",
         "sklearn",
+        "tensorboardX",
     ]
     code = f"import sys, minigrad; print([name for name in {optional} if name in sys.modules])"
     assert run_python("-c", code, cwd=tmp_path) == "[]"
@@ -197,7 +199,7 @@ def test_importing_the_drawing_does_not_load_the_libraries(tmp_path):
 
 ABSENT = (
     "hypothesis torch matplotlib rich safetensors typer mpmath threadpoolctl ml_dtypes graphviz pygraphviz jax "
-    "mido pooch scipy sklearn"
+    "mido pooch scipy sklearn playwright tensorboard tensorboardX"
 )
 COLLECT = f"""
 import sys

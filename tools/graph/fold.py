@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
+from numbers import Integral
+
+from minigrad.tape import gc_paused
 
 from .contract import contract
-from .model import BACKWARD, Chain, Graph, GraphNode, shape_text
+from .model import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text
+from .passes import PASSES, backward_alone, is_recorded, side_by_side, with_derivatives, without_backward
+from .path import between
+from .repeats import fold_repeats, initial_outside
 from .states import with_states
-from .timeline import columns, keep_steps
+from .steps import keep_steps
+from .timeline import columns, positions
 
 # Operations that show the same numbers in another arrangement: drawn on a parameter, they are only noise.
 REARRANGING = frozenset(("permute_dims", "reshape", "broadcast_to", "astype"))
@@ -19,38 +27,65 @@ READABLE = 70
 MANY_LINES = 10
 
 
-def view(graph: Graph, depth: int | None = None, steps: int | None = 4, backward: bool = False) -> Graph:
+def view(
+    graph: Graph,
+    depth: int | None = None,
+    steps: int | Iterable[int] | None = 4,
+    show: str = "forward",
+    start: Iterable[int] | None = None,
+    end: Iterable[int] | None = None,
+) -> Graph:
     """The graph as it is drawn.
 
     Args:
         graph: the graph as it was built.
         depth: how many levels of modules are open; those inside them are boxes. 0 leaves only boxes; None opens as
             much as stays readable.
-        steps: how many time steps of each loop are shown (at least 2); None shows all.
-        backward: show what a backward pass recorded (`create_graph=True`), too.
+        steps: how many time steps of each loop are shown, the first ones and the last; 1 folds them into one that
+            stands for all. Or a collection of the numbers of those that are shown, negative ones counting from the
+            end. None shows all.
+        show: "forward"; "backward", the backward pass, which is derived from the forward pass unless it was recorded
+            (`create_graph=True`); or "both" side by side.
+        start, end: ids of nodes; only what lies on a path from one of `start` to one of `end` is shown. None sets no
+            limit.
 
-    Raises ValueError for a depth or a number of steps that is too small.
+    Raises ValueError for a setting that is out of range, TypeError for one of the wrong type.
     """
     if depth is not None and depth < 0:
         raise ValueError(f"the depth counts levels of modules and cannot be negative: {depth}")
-    if not backward:
-        graph = without_backward(graph)
-    graph = columns(without_rearranging(graph))
-    if steps is not None:
-        graph = keep_steps(graph, steps)
-    folded = fold(graph, _readable_depth(graph) if depth is None else depth)
-    return with_states(with_parameters(folded))
+    with gc_paused():  # thousands of new nodes, and no cycles
+        if start is not None or end is not None:
+            graph = between(graph, start, end)
+        graph = passes(without_rearranging(graph), show)
+        if _is_one(steps):
+            graph = initial_outside(graph)
+            folded = fold_repeats(fold(graph, _readable_depth(graph, True) if depth is None else depth))
+        else:
+            graph = graph if steps is None else keep_steps(graph, steps)
+            folded = fold(graph, _readable_depth(graph) if depth is None else depth)
+        return with_states(with_parameters(folded))
 
 
-def without_backward(graph: Graph) -> Graph:
-    """The graph without the nodes that derivative rules recorded. If nothing else is there, the graph itself."""
-    kept = {node.id for node in graph.nodes if not node.backward}
-    operations = [node for node in graph.nodes if node.kind in ("operation", "output")]
-    if len(kept) == len(graph.nodes) or all(node.backward for node in operations):
-        return graph
-    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
-    used = {i for edge in edges for i in (edge.source, edge.target)}
-    return Graph([node for node in graph.nodes if node.id in used], edges)
+def passes(graph: Graph, show: str) -> Graph:
+    """The chosen passes, with a place for each time step: see `view`. Raises ValueError for an unknown choice."""
+    if show not in PASSES:
+        raise ValueError(f"show is one of {', '.join(PASSES)}, not {show!r}")
+    if show == "forward":
+        return columns(without_backward(graph))
+    recorded = is_recorded(graph)
+    graph = columns(graph)
+    if not recorded:
+        graph = with_derivatives(graph)
+    return backward_alone(graph) if show == "backward" else side_by_side(graph)
+
+
+def _is_one(steps: object) -> bool:
+    """Whether the steps of a loop become one. Raises ValueError for a number below 1."""
+    if not isinstance(steps, Integral) or isinstance(steps, bool):
+        return False
+    if steps < 1:
+        raise ValueError(f"steps cannot be {steps}: 1 folds all time steps into one, 2 are the first and the last")
+    return steps == 1
 
 
 def without_rearranging(graph: Graph) -> Graph:
@@ -84,7 +119,7 @@ def fold(graph: Graph, depth: int) -> Graph:
         if k is None:
             continue
         if node.kind in ("data", "ellipsis") and not (node.kind == "ellipsis" and k < len(node.scope) - 1):
-            moved.append(replace(node, scope=node.scope[:k]))
+            moved.append(node.moved(node.scope[:k]))
             continue
         chain = node.scope[: k + 1]
         if chain not in boxes:
@@ -117,20 +152,25 @@ def _cut(chain: Chain, depth: int) -> int | None:
     """Where in the chain the place stands that has `depth` open places around it; None if nothing is so deep."""
     level = 0
     for k, place in enumerate(chain):
-        if place.step is None and place.name != BACKWARD:
+        if place.step is None and not (k == 0 and place.name in (BACKWARD, FORWARD)):
             if level == depth:
                 return k
             level += 1
     return None
 
 
-def _readable_depth(graph: Graph) -> int:
-    """The greatest depth at which the picture stays readable."""
-    deepest = max((sum(p.step is None for p in node.scope) for node in graph.nodes), default=0)
+def _readable_depth(graph: Graph, repeats: bool = False) -> int:
+    """The greatest depth at which the picture stays readable; with `repeats`, if all steps become one."""
+    alike = positions(graph) if repeats else {}
+    chains: dict[object, Chain] = {alike.get(node.id, node.id): node.scope for node in graph.nodes}
+    deepest = max((sum(p.step is None for p in chain) for chain in chains.values()), default=0)
     best = 0
     for depth in range(deepest + 1):
-        cuts = ((node, _cut(node.scope, depth)) for node in graph.nodes)
-        drawn = {node.id if k is None else node.scope[: k + 1] for node, k in cuts}
+        drawn: set[object] = set()
+        for key, chain in chains.items():
+            k = _cut(chain, depth)
+            box = () if k is None else chain[: k + 1]
+            drawn.add((tuple(place.name for place in box) if repeats else box) or key)
         if len(drawn) > READABLE and depth > 0:
             break
         best = depth
@@ -141,25 +181,32 @@ def _readable_depth(graph: Graph) -> int:
 
 
 def with_parameters(graph: Graph) -> Graph:
-    """The graph with parameters gathered: those with the same uses become one node, and badges if there are many."""
-    users: dict[int, list[int]] = defaultdict(list)
-    nodes = {node.id: replace(node) for node in graph.nodes}
+    """The graph with parameters gathered: those with the same uses become one node, and badges if there are many.
+
+    The gradients of parameters, in a derived backward pass, likewise by what computes them.
+    """
+    others: dict[int, list[int]] = defaultdict(list)
+    nodes = {node.id: node.copy() for node in graph.nodes}
     for edge in graph.edges:
         if nodes[edge.source].kind == "parameter":
-            users[edge.source].append(edge.target)
+            others[edge.source].append(edge.target)
+        elif nodes[edge.target].kind == "parameter":
+            others[edge.target].append(edge.source)
     together: dict[tuple[Chain, frozenset[int]], list[int]] = defaultdict(list)
-    for i, used_by in users.items():
-        together[nodes[i].scope, frozenset(used_by)].append(i)
-    lines = sum(len(targets) for _, targets in together)
+    for i, found in others.items():
+        together[nodes[i].scope, frozenset(found)].append(i)
+    lines = sum(len(linked) for _, linked in together)
     gone: set[int] = set()
-    for (_, targets), members in together.items():
+    for (_, linked), members in together.items():
         texts = tuple(parameter_text(nodes[i]) for i in members)
-        if lines > MANY_LINES or len(targets) == 1:
-            for target in targets:
-                nodes[target].parameters += texts
+        if lines > MANY_LINES or len(linked) == 1:
+            for other in linked:
+                nodes[other].parameters += texts
             gone.update(members)
         else:
             nodes[members[0]].parameters = texts
             gone.update(members[1:])
-    edges = [edge for edge in graph.edges if edge.source not in gone]
+    edges = [edge for edge in graph.edges if edge.source not in gone and edge.target not in gone]
+    # A node of several gradients has edges for each of them; their shapes stand in the node.
+    edges = [replace(edge, shape=None) if nodes[edge.target].kind == "parameter" else edge for edge in edges]
     return Graph([node for node in nodes.values() if node.id not in gone], edges)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from minigrad.entry import Entry, Summary, summary
+from minigrad.entry import Entry, Summary, norm_of, summary
 from minigrad.observe import Constant, Tape
 from minigrad.scope import Scope
-from minigrad.tape import Leaf, Node, ancestors
+from minigrad.tape import Leaf, Node, ancestors, gc_paused
 from minigrad.tensor import Tensor
 
 from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
@@ -29,38 +29,60 @@ def build(source: Tensor | Tape | Graph | Iterable[Tensor], names: Mapping[str, 
     if isinstance(source, Graph):
         return source
     named = {id(t.node): name for name, t in (names or {}).items() if t.node is not None}
-    if isinstance(source, Tape):
-        lines = list(source)
-        if not lines:
-            raise ValueError("the tape is empty: no operation on a tensor that requires gradients ran inside it")
-        read = {i for entry in lines for i in entry.inputs}
-        outputs = {e.number for e in lines if e.node.primitive is not None and e.number not in read}
-    else:
-        found = _nodes_of(source)
-        nodes = _leaves_where_read(ancestors(found))
-        position = {node: i for i, node in enumerate(nodes)}
-        lines = [
-            Entry(i, node, tuple(None if p is None else position[p] for p in node.inputs), 0)
-            for i, node in enumerate(nodes)
-        ]
-        outputs = {position[node] for node in found if node.primitive is not None}
+    with gc_paused():  # thousands of new nodes, and no cycles
+        return _built(source, named)
+
+
+def _built(source: Tensor | Tape | Iterable[Tensor], named: Mapping[int, str]) -> Graph:
+    lines, outputs = _lines(source)
     graph = Graph()
     chains = _Chains()
     for entry in lines:
         made = _graph_node(entry, entry.number in outputs, named, chains)
         made.saved_bytes = entry.saved_bytes if isinstance(source, Tape) else None
         graph.nodes.append(made)
-        for i in entry.inputs:
+        for operand, i in enumerate(entry.inputs):
             if i is not None:
-                graph.edges.append(GraphEdge(i, entry.number, graph.nodes[i].shape, frozenset((i,))))
+                read = graph.nodes[i]
+                values = frozenset((i,))
+                norm = None if made.grad_norm is None else read.grad_norm  # from where none arrives, none goes on
+                edge = GraphEdge(i, entry.number, read.shape, values, grad_norm=norm, operand=operand)
+                graph.edges.append(edge)
     place_leaves(graph)
     return graph
+
+
+def _lines(source: Tensor | Tape | Iterable[Tensor]) -> tuple[list[Entry], set[int]]:
+    """What was recorded, with the numbers that become the ids of nodes; and the numbers of the outputs."""
+    if isinstance(source, Tape):
+        lines = list(source)
+        if not lines:
+            raise ValueError("the tape is empty: no operation on a tensor that requires gradients ran inside it")
+        read = {i for entry in lines for i in entry.inputs}
+        return lines, {e.number for e in lines if e.node.primitive is not None and e.number not in read}
+    found = _nodes_of(source)
+    nodes = _leaves_where_read(ancestors(found))
+    position = {node: i for i, node in enumerate(nodes)}
+    lines = [
+        Entry(i, node, tuple(None if p is None else position[p] for p in node.inputs), 0)
+        for i, node in enumerate(nodes)
+    ]
+    return lines, {position[node] for node in found if node.primitive is not None}
+
+
+def ids_of(source: Tensor | Tape | Iterable[Tensor], tensors: Iterable[Tensor]) -> list[int | None]:
+    """The ids that tensors have in the graph of a source: None for those that are not in it."""
+    if isinstance(source, Tape):
+        return [source.number_of(t) for t in tensors]
+    numbers = {entry.node: entry.number for entry in _lines(source)[0]}
+    return [None if t.node is None else numbers.get(t.node) for t in tensors]
 
 
 def _nodes_of(source: Any) -> list[Node]:
     tensors = [source] if isinstance(source, Tensor) else source
     if not isinstance(tensors, (list, tuple)) or not all(isinstance(t, Tensor) for t in tensors):
-        raise TypeError(f"a graph is drawn from a Tensor, a list of them, or a Tape, not from {type(source).__name__}")
+        possible = "a Tensor, a list of them, a Tape, a Graph or a Module"
+        raise TypeError(f"a graph is drawn from {possible}, not from {type(source).__name__}")
     nodes = [t.node for t in tensors if t.node is not None]
     if not nodes:
         raise ValueError(
@@ -113,20 +135,22 @@ def _graph_node(entry: Entry, output: bool, named: Mapping[int, str], chains: _C
 def _kept_gradient(node: Node) -> tuple[float, Summary | None]:
     """The norm and the summary of the gradient that a leaf or a tensor has kept."""
     grad: Any = node.grad
-    values = grad.detach().numpy() if hasattr(grad, "detach") else node.backend.to_numpy(grad)
-    return float((values.astype("float64") ** 2).sum()) ** 0.5, summary(values, node.backend)
+    array = grad.array if hasattr(grad, "array") else grad
+    return norm_of(array, node.backend), summary(array, node.backend)
 
 
 class _Chains:
     """Scope objects as chains of places, each made once.
 
     Two different scopes of the same name and step, such as those of two loops that both count from 0, get different
-    names: the second is `name#2`.
+    names: the second is `name#2`. What a derivative rule recorded has the places of what it differentiates, inside an
+    outermost one that says so.
     """
 
     def __init__(self) -> None:
         self._chains: dict[Scope, Chain] = {}
         self._taken: dict[tuple[Chain, str, int | None], int] = {}
+        self._forward: dict[Scope, Scope] = {}  # the scopes that backward ones are twins of
 
     def of(self, scope: Scope) -> Chain:
         missing: list[Scope] = []
@@ -136,13 +160,23 @@ class _Chains:
             outer = outer.parent
         chain = self._chains.get(outer, ()) if outer is not None else ()
         for inner in reversed(missing):
-            if inner.backward and not chain:
-                chain = (Place(BACKWARD, None),)
-            name = inner.name or ""
-            number = self._taken[chain, name, inner.step] = self._taken.get((chain, name, inner.step), 0) + 1
-            chain = (*chain, Place(name if number == 1 else f"{name}#{number}", inner.step))
-            self._chains[inner] = chain
-        return chain
+            chain = self._chains[inner] = self._inside(chain, inner)
+            if inner._twin is not None:
+                self._forward[inner._twin] = inner
+        backward = scope.backward and chain[:1] != (_BACKWARD,)  # at top level
+        return (_BACKWARD, *chain) if backward else chain
+
+    def _inside(self, chain: Chain, inner: Scope) -> Chain:
+        if inner.backward and chain[:1] != (_BACKWARD,):
+            chain = (_BACKWARD, *chain)
+            if inner in self._forward:
+                return (_BACKWARD, *self._chains[self._forward[inner]])
+        name = inner.name or ""
+        number = self._taken[chain, name, inner.step] = self._taken.get((chain, name, inner.step), 0) + 1
+        return (*chain, Place(name if number == 1 else f"{name}#{number}", inner.step))
+
+
+_BACKWARD = Place(BACKWARD, None)
 
 
 # --- the settings of an operation -------------------------------------------------------------------------------------

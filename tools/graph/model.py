@@ -8,7 +8,9 @@ leaving out time steps) is a function from Graph to Graph; everything that draws
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from minigrad.entry import Summary
@@ -17,13 +19,21 @@ from minigrad.entry import Summary
 KINDS = ("operation", "output", "parameter", "data", "module", "state", "ellipsis")
 
 BACKWARD = "backward"  # the name of the outermost place of everything that a backward pass recorded
+FORWARD = "forward"  # that of everything else, where both stand side by side
 
 
 class Place(NamedTuple):
-    """One link of the chain of scopes around a node: a name (empty for a bare time step) and a time step or None."""
+    """One link of the chain of scopes around a node.
+
+    Attributes:
+        name: of the scope; empty for a bare time step.
+        step: the time step, if it is one.
+        last: of several steps that are folded into one, the last; `step` is the first of them.
+    """
 
     name: str
     step: int | None
+    last: int | None = None
 
 
 Chain = tuple[Place, ...]
@@ -34,7 +44,7 @@ class GraphNode:
     """A node of the graph.
 
     Attributes:
-        id: unique in the graph; inputs have smaller ones than what is computed from them.
+        id: unique in the graph; inputs have smaller ones than what is computed from them, unless folding made a loop.
         kind: one of KINDS.
         label: what a reader should see: an operation's name, a parameter's name, a module's name.
         scope: where it belongs, outermost place first.
@@ -49,6 +59,7 @@ class GraphNode:
         source: the line of the program that recorded it, `cells.py:88, in step`; code: the text of that line. Empty if
             that was not noted.
         count: how many operations it stands for.
+        repeats: how many time steps it stands for, folded into one.
         parameters: parameters that are shown as badges of this node, instead of as nodes of their own.
     """
 
@@ -68,7 +79,21 @@ class GraphNode:
     source: str = ""
     code: str = ""
     count: int = 1
+    repeats: int = 1
     parameters: tuple[str, ...] = ()
+
+    def copy(self) -> GraphNode:
+        """A node that can be changed without this one; `dataclasses.replace` takes six times as long."""
+        return GraphNode(*_ATTRIBUTES(self))
+
+    def moved(self, scope: Chain) -> GraphNode:
+        """The same node in another scope."""
+        made = self.copy()
+        made.scope = scope
+        return made
+
+
+_ATTRIBUTES = attrgetter(*(each.name for each in fields(GraphNode)))
 
 
 @dataclass(slots=True)
@@ -80,6 +105,8 @@ class GraphEdge:
         shape: of the values, if it is one and the same for all of them.
         values: the ids of the operations that made them: several where boxes stand for several operations.
         state: whether they are carried from one time step to another.
+        grad_norm: the Euclidean norm of the gradient of the values; None if there is none, or it was not kept.
+        operand: which input of the target they are, from 0; the first one, if they are several.
     """
 
     source: int
@@ -87,6 +114,8 @@ class GraphEdge:
     shape: tuple[int, ...] | None = None
     values: frozenset[int] = frozenset()
     state: bool = False
+    grad_norm: float | None = None
+    operand: int = 0
 
 
 @dataclass(slots=True)
@@ -113,6 +142,8 @@ class Graph:
                     "shape": edge.shape and list(edge.shape),
                     "values": len(edge.values),
                     "state": edge.state,
+                    "grad_norm": _finite(edge.grad_norm),
+                    "operand": edge.operand,
                 }
                 for edge in self.edges
             ],
@@ -127,26 +158,35 @@ class Graph:
 
 
 def _node_dict(node: GraphNode) -> dict[str, Any]:
-    norm = node.grad_norm
     return {
         "id": node.id,
         "kind": node.kind,
         "label": node.label,
-        "scope": [{"name": place.name, "step": place.step} for place in node.scope],
+        "scope": [_place_dict(place) for place in node.scope],
         "shape": None if node.shape is None else list(node.shape),
         "dtype": node.dtype,
         "detail": node.detail,
         "name": node.name,
         "backward": node.backward,
         "saved_bytes": node.saved_bytes,
-        "grad_norm": norm if norm is not None and abs(norm) < float("inf") else None,
+        "grad_norm": _finite(node.grad_norm),
         "value": node.value and node.value._asdict(),
         "grad": node.grad and node.grad._asdict(),
         "source": node.source,
         "code": node.code,
         "count": node.count,
+        "repeats": node.repeats,
         "parameters": list(node.parameters),
     }
+
+
+def _place_dict(place: Place) -> dict[str, Any]:
+    found = {"name": place.name, "step": place.step}
+    return found if place.last is None else found | {"last": place.last}
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:

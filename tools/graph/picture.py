@@ -1,22 +1,26 @@
-"""`draw`: from a computed tensor, or a tape, to a picture in one call."""
+"""`draw`: from a computed tensor, a tape or a module to a picture in one call."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from minigrad.nn import Module
 from minigrad.observe import Tape
 from minigrad.tensor import Tensor
 
 from .dot import to_dot
-from .fold import view
-from .from_tape import build
+from .fold import passes, view
+from .from_tape import build, ids_of
 from .model import Graph
+from .page import page
+from .path import parameter
 from .render import FORMATS as RENDERED
 from .render import render
-
-FORMATS = (*RENDERED, "dot", "json")
+from .trace import record
 
 
 class Picture:
@@ -26,25 +30,27 @@ class Picture:
         graph: the whole graph, as plain data.
         view: what of it is drawn.
         dot: the picture in Graphviz's DOT language, with positions.
+        title: the line above it.
+        show: which passes are drawn.
     """
 
-    def __init__(self, graph: Graph, view: Graph, dot: str) -> None:
+    def __init__(self, graph: Graph, view: Graph, dot: str, title: str = "", show: str = "forward") -> None:
         self.graph = graph
         self.view = view
         self.dot = dot
+        self.title = title
+        self.show = show
 
     def to_bytes(self, format: str = "svg") -> bytes:
-        """The content of a file of this format: "svg", "png", "pdf", "dot", or "json" (the whole graph, not folded).
+        """The content of a file of this format: "svg", "png", "pdf" or "dot".
+
+        Also "json", the whole graph as data, and "html", a page in which to look around in the whole graph.
 
         Raises ValueError for another format, ImportError if the picture needs a library that is not installed.
         """
-        if format == "dot":
-            return self.dot.encode()
-        if format == "json":
-            return self.graph.to_json(indent=1).encode()
         if format not in FORMATS:
             raise ValueError(f"unknown picture format {format!r}: choose one of {', '.join(FORMATS)}")
-        return render(self.dot, format)
+        return FORMATS[format](self)
 
     def save(self, path: str | Path, format: str | None = None) -> Path:
         """Write a file, and return its path. The format follows from the suffix if it is not given.
@@ -67,30 +73,59 @@ class Picture:
         return f"<Picture of {len(self.view.nodes)} nodes, from {self.graph!r}>"
 
 
+def _rendered(picture: Picture, format: str) -> bytes:
+    return render(picture.dot, format)
+
+
+# What each format makes of a picture.
+FORMATS: dict[str, Callable[[Picture], bytes]] = {
+    **{format: partial(_rendered, format=format) for format in RENDERED},
+    "dot": lambda picture: picture.dot.encode(),
+    "json": lambda picture: picture.graph.to_json(indent=1).encode(),
+    "html": lambda picture: page(passes(picture.graph, picture.show), picture.title).encode(),
+}
+
+
 def draw(
-    source: Tensor | Tape | Graph | Iterable[Tensor],
+    source: Tensor | Tape | Graph | Module | Iterable[Tensor],
     path: str | Path | None = None,
     format: str | None = None,
     *,
     depth: int | None = None,
-    steps: int | None = 4,
-    backward: bool = False,
+    steps: int | Iterable[int] | None = 4,
+    show: str = "forward",
+    start: Tensor | str | None = None,
+    end: Tensor | str | None = None,
+    gradients: bool = False,
+    inputs: Sequence[Any] | Tensor | None = None,
     names: Mapping[str, Tensor] | None = None,
     title: str = "",
     legend: bool = True,
 ) -> Picture:
-    """Draw the graph that computed a tensor, with time from left to right.
+    """Draw what computed a tensor, with time from left to right.
 
         draw(loss, "loss.svg")
+        draw(loss, steps=1)  # each loop as one step that stands for all
+        draw(nn.LSTM(8, 16), "lstm.png", show="both")
 
     Args:
-        source: the tensor, or several; or a `Tape`, which shows constants, too.
+        source: the tensor, or several; a `Tape`, which shows constants, too, and knows gradients; a module, which is
+            run for this and stays as it is; or a Graph.
         path: where to write the picture; None writes nothing.
-        format: "svg", "png", "pdf", "dot" or "json"; by default that of the path's suffix.
+        format: "svg", "png", "pdf" or "dot"; "json", the whole graph, whatever is chosen below; or "html", an
+            interactive page of all that `show` names. By default that of the path's suffix.
         depth: how many levels of modules are open, those inside them being boxes. 0 shows only boxes; None opens as
             much as stays readable.
-        steps: how many time steps of a loop are shown: the first ones and the last, 2 or more. None shows all.
-        backward: show what a backward pass with `create_graph=True` recorded, too.
+        steps: how many time steps of a loop are shown: the first ones and the last. 1 folds them into one that stands
+            for all. A collection of numbers shows those steps, negative ones counting from the end. None shows all.
+        show: "forward"; "backward", the backward pass, which is derived from the forward pass unless it was recorded
+            (`create_graph=True`); or "both" side by side.
+        start, end: show only what lies on a path from one to the other: tensors, or names of parameters. None sets no
+            limit.
+        gradients: give edges the width and colour of the norm of the gradient that flows along them. It takes a Tape of
+            what `backward` was called on; a module is differentiated for this: the sum of all its outputs.
+        inputs: the arguments that a module is called with, as a tuple; by default zeros, if it is a module of
+            `minigrad.nn` whose inputs are known.
         names: names for leaves that have none, such as the weights of a cell written without a module.
         title: a line above the picture.
         legend: explain shapes and colours below it.
@@ -100,18 +135,47 @@ def draw(
 
     Raises:
         TypeError: the source is nothing that can be drawn.
-        ValueError: nothing was recorded for it, or a setting is out of range.
+        ValueError: nothing was recorded for it, a setting is out of range, there is no path, or no gradient.
         ImportError: the format needs a library that is not installed; the message says which.
         OSError: the file cannot be written.
     """
     if path is not None:
         format = _format_of(Path(path), format)
+    if isinstance(source, Module):
+        source = record(source, _arguments(inputs), gradients or show != "forward" or format == "html")
+    elif inputs is not None:
+        raise TypeError(f"inputs are for a module, not for a {type(source).__name__}")
     graph = build(source, names)
-    shown = view(graph, depth, steps, backward)
-    picture = Picture(graph, shown, to_dot(shown, title, legend))
+    limits = _find(start, source, graph, "start"), _find(end, source, graph, "end")
+    shown = view(graph, depth, steps, show, *limits)
+    picture = Picture(graph, shown, to_dot(shown, title, legend, gradients), title, show)
     if path is not None:
         picture.save(path, format)
     return picture
+
+
+def _arguments(inputs: Sequence[Any] | Tensor | None) -> Sequence[Any] | None:
+    if inputs is None or isinstance(inputs, (tuple, list)):
+        return inputs
+    if isinstance(inputs, Tensor):
+        return (inputs,)
+    raise TypeError(f"inputs are the arguments of the module's call, as in inputs=(x,), not a {type(inputs).__name__}")
+
+
+def _find(given: Tensor | str | None, source: Any, graph: Graph, word: str) -> list[int] | None:
+    """The node of a tensor, or of the parameter of this name; None for no limit."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return [parameter(graph, given).id]
+    if not isinstance(given, Tensor):
+        raise TypeError(f"{word} is a tensor or the name of a parameter, not a {type(given).__name__}")
+    if isinstance(source, Graph):
+        raise ValueError(f"a Graph does not know tensors: give {word} as the name of a parameter")
+    (number,) = ids_of(source, [given])
+    if number is None:
+        raise ValueError(f"the tensor {word} has no part in what is drawn; only a Tape knows tensors without gradients")
+    return [number]
 
 
 def _format_of(path: Path, format: str | None) -> str:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .model import Chain, Graph, common
-from .timeline import column_of
+from .model import BACKWARD, FORWARD, Chain, Graph, Place, common
+from .states import outermost_column
+from .timeline import positions
 
 ROW_GAP = 30.0
 PADDING = 9.0
@@ -20,22 +21,65 @@ Span = tuple[int, int]
 def levels(graph: Graph) -> dict[int, int]:
     """The row of each node, the lowest being 0.
 
-    A node stands above its inputs, and a scope as a whole above what flows into it. Leaves, and what a time step
-    computes for itself, stand right below their first use. A state behind a box stands beside it, the node for
-    left-out steps beside the states that flow into it.
+    A node stands above its inputs, and a scope as a whole above what flows into it; corresponding nodes of all steps
+    stand in one row. Leaves, and what a time step computes for itself, stand right below their first use. A state
+    behind a box stands beside it, the node for left-out steps beside the states that flow into it. What a backward pass
+    recorded has rows of its own, which begin at the bottom, too.
     """
     links = _Links(graph)
-    rows = _above_inputs(graph, links)
+    rows = _above_inputs(graph, links, _corresponding(graph))
+    if rows is None:
+        rows = _above_inputs(graph, links, {}) or {}
     _down_from_users(graph, links, rows)
-    for node in graph.nodes:
-        sources = [rows[links.origin(j)] for j in links.carried[node.id]]
-        if node.kind == "ellipsis" and sources:
-            limit = min((rows[j] - 1 for j in links.users[node.id]), default=max(rows.values()))
-            rows[node.id] = max(rows[node.id], min(limit, max(sources)))
+    _beside_states(graph, links, rows)
     for node in graph.nodes:
         rows[node.id] = rows[links.origin(node.id)]
-    lowest = min(rows.values(), default=0)
-    return {i: row - lowest for i, row in rows.items()}
+    lowest: dict[bool, int] = {}
+    for node in graph.nodes:
+        side = in_backward(node.scope)
+        lowest[side] = min(lowest.get(side, rows[node.id]), rows[node.id])
+    return {node.id: rows[node.id] - lowest[in_backward(node.scope)] for node in graph.nodes}
+
+
+def _beside_states(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
+    """Move the nodes for left-out steps, in place: beside the states that flow into them, out of the way of others."""
+    passing: dict[Chain, set[int]] = defaultdict(set)
+    floor: dict[Chain, int] = {}
+    for node in graph.nodes:
+        column = outermost_column(node.scope)
+        if column is None or node.kind == "ellipsis":
+            continue
+        if links.origin(node.id) == node.id:
+            axis = axis_of(column)
+            floor[axis] = min(floor.get(axis, rows[node.id]), rows[node.id])
+        elif links.nodes[links.carried[node.id][0]].kind != "ellipsis":
+            passing[column].add(rows[links.origin(node.id)])
+    for node in graph.nodes:
+        column = outermost_column(node.scope)
+        if node.kind != "ellipsis" or column is None:
+            continue
+        beside = [rows[links.origin(j)] for j in links.carried[node.id]]
+        limit = min((rows[j] - 1 for j in links.users[node.id]), default=max(rows.values()))
+        wanted = max([rows[node.id], floor.get(axis_of(column), 0), *beside])
+        while wanted in passing[column] and wanted < limit:
+            wanted += 1
+        rows[node.id] = max(rows[node.id], min(limit, wanted))
+
+
+def in_backward(chain: Chain) -> bool:
+    """Whether this is the scope of a backward pass, or inside it."""
+    return bool(chain) and chain[0].name == BACKWARD
+
+
+def is_pass(chain: Chain) -> bool:
+    """Whether this is the frame around the forward or the backward pass; both are as high as the picture."""
+    return len(chain) == 1 and chain[0].name in (FORWARD, BACKWARD) and chain[0].step is None
+
+
+def _corresponding(graph: Graph) -> dict[int, int]:
+    """For each node in a time step, one of the nodes that correspond to it in all steps."""
+    first: dict[object, int] = {}
+    return {i: first.setdefault(where, i) for i, where in positions(graph).items()}
 
 
 class _Links:
@@ -59,6 +103,8 @@ class _Links:
             if edge.state:
                 self.carried[edge.target].append(edge.source)
                 continue
+            if in_backward(self.nodes[edge.source].scope) != in_backward(self.nodes[edge.target].scope):
+                continue
             self.users[edge.source].append(edge.target)
             if edge.source in self.leaves:
                 continue
@@ -76,17 +122,21 @@ class _Links:
         return i
 
 
-def _above_inputs(graph: Graph, links: _Links) -> dict[int, int]:
-    """The length of the longest chain of inputs below each node, those of the scopes around it included."""
+def _above_inputs(graph: Graph, links: _Links, same: Mapping[int, int]) -> dict[int, int] | None:
+    """The length of the longest chain of inputs below each node, those of the scopes around it included.
+
+    Nodes that `same` maps to one id count as one. Then None if that makes a circle.
+    """
     rows: dict[int | Chain, int] = {}
     inputs: dict[int | Chain, list[int | Chain]] = defaultdict(list)
     users: dict[int | Chain, list[int | Chain]] = defaultdict(list)
     for chain, sources in links.entrances.items():
-        inputs[chain] += sources
+        inputs[chain] += [same.get(j, j) for j in sources]
     for node in graph.nodes:
-        inputs[node.id] += links.inputs[node.id]
+        own = inputs[same.get(node.id, node.id)]
+        own += [same.get(j, j) for j in links.inputs[node.id]]
         prefixes = (node.scope[:k] for k in range(1, len(node.scope) + 1))
-        inputs[node.id] += [chain for chain in prefixes if chain in links.entrances]
+        own += [chain for chain in prefixes if chain in links.entrances]
     for target, sources_of_target in inputs.items():
         for source in sources_of_target:
             users[source].append(target)
@@ -100,9 +150,12 @@ def _above_inputs(graph: Graph, links: _Links) -> dict[int, int]:
             waiting[j] -= 1
             if not waiting[j]:
                 ready.append(j)
-    for node in graph.nodes:  # folding can make circles: their nodes come here
-        rows.setdefault(node.id, 1 + max((rows[j] for j in inputs[node.id] if j in rows), default=0))
-    return {node.id: rows[node.id] for node in graph.nodes}
+    if len(rows) < len(inputs):
+        if same:
+            return None
+        for node in graph.nodes:  # folding can make circles: their nodes come here
+            rows.setdefault(node.id, 1 + max((rows[j] for j in inputs[node.id] if j in rows), default=0))
+    return {node.id: rows[same.get(node.id, node.id)] for node in graph.nodes}
 
 
 def _down_from_users(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
@@ -111,7 +164,7 @@ def _down_from_users(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
     for node in sorted(graph.nodes, key=lambda node: (node.id not in links.leaves, node.id), reverse=True):
         if links.origin(node.id) != node.id:
             continue
-        column = _outermost_column(node.scope)
+        column = outermost_column(node.scope)
         limits = []
         for j in links.users[node.id]:
             chain = links.nodes[j].scope
@@ -125,14 +178,9 @@ def _down_from_users(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
             bottom[node.scope[:k]] = min(bottom.get(node.scope[:k], rows[node.id]), rows[node.id])
 
 
-def _outermost_column(chain: Chain) -> Chain | None:
-    k = column_of(chain)
-    return None if k is None else chain[: k + 1]
-
-
-def _axis(column: Chain) -> Chain:
+def axis_of(column: Chain) -> Chain:
     """The chain of a column without its step: what all columns of the axis have in common."""
-    return (*column[:-1], column[-1]._replace(step=None))
+    return (*column[:-1], Place(column[-1].name, None))
 
 
 def scope_spans(graph: Graph, rows: dict[int, int]) -> dict[Chain, tuple[int, int]]:
@@ -144,13 +192,15 @@ def scope_spans(graph: Graph, rows: dict[int, int]) -> dict[Chain, tuple[int, in
         for k, last in enumerate(node.scope):
             where = [(spans, node.scope[: k + 1])]
             if last.step is not None:
-                where.append((axes, _axis(node.scope[: k + 1])))
+                where.append((axes, axis_of(node.scope[: k + 1])))
             for table, key in where:
                 bottom, top = table.get(key, (row, row))
                 table[key] = min(bottom, row), max(top, row)
     for chain in spans:
         if chain[-1].step is not None:
-            spans[chain] = axes[_axis(chain)]
+            spans[chain] = axes[axis_of(chain)]
+        elif is_pass(chain):
+            spans[chain] = (0, max(rows.values()))
     return spans
 
 
@@ -162,12 +212,14 @@ class Heights:
     """Where the rows stand, in points from below.
 
     Attributes:
-        centers: of the nodes of each row.
+        bands: the bottom and the top of the tallest node of each row.
+        strips: the same, with the frames that begin or end in the row. ROW_GAP is between two of them.
         frames: the bottom and the top of each scope's frame.
         total: the height of everything.
     """
 
-    centers: list[float]
+    bands: list[tuple[float, float]]
+    strips: list[tuple[float, float]]
     frames: dict[Chain, tuple[float, float]]
     total: float
 
@@ -190,29 +242,36 @@ def heights(rows: Mapping[int, int], tall: Mapping[int, float], spans: Mapping[C
         row_above[top] = max(row_above[top], above[chain])
     y = 0.0
     floor, ceiling = [0.0] * count, [0.0] * count
+    strips = []
     for row in range(count):
+        strips.append((y, y + row_below[row] + row_tall[row] + row_above[row]))
         floor[row] = y + row_below[row]
         ceiling[row] = floor[row] + row_tall[row]
         y = ceiling[row] + row_above[row] + ROW_GAP
     frames = {
         chain: (floor[bottom] - below[chain], ceiling[top] + above[chain]) for chain, (bottom, top) in spans.items()
     }
-    centers = [(low + high) / 2 for low, high in zip(floor, ceiling, strict=True)]
-    return Heights(centers, frames, y - ROW_GAP)
+    return Heights(list(zip(floor, ceiling, strict=True)), strips, frames, y - ROW_GAP)
 
 
 def _margins(spans: Mapping[Chain, Span]) -> tuple[dict[Chain, float], dict[Chain, float]]:
     """For each scope the room below its lowest and above its highest row, inner frames that end there included.
 
-    The columns of one axis get the same room.
+    The columns of one axis get the same room, and so do the forward and the backward pass.
     """
+
+    def shared_by(chain: Chain) -> Chain:
+        if is_pass(chain):
+            return (Place(FORWARD, None),)
+        return axis_of(chain) if chain[-1].step is not None else chain
+
     below: dict[Chain, float] = defaultdict(float)
     above: dict[Chain, float] = defaultdict(float)
     inner_below: dict[Chain, float] = defaultdict(float)
     inner_above: dict[Chain, float] = defaultdict(float)
     for chain in sorted(spans, key=len, reverse=True):
         column = chain[-1].step is not None
-        shared = _axis(chain) if column else chain
+        shared = shared_by(chain)
         below[shared] = max(below[shared], inner_below[chain] + PADDING + (FOOT if column else 0))
         above[shared] = max(above[shared], inner_above[chain] + PADDING + (0 if column else TITLE))
         outer = chain[:-1]
@@ -220,5 +279,4 @@ def _margins(spans: Mapping[Chain, Span]) -> tuple[dict[Chain, float], dict[Chai
             inner_below[outer] = max(inner_below[outer], below[shared])
         if outer and spans[outer][1] == spans[chain][1]:
             inner_above[outer] = max(inner_above[outer], above[shared])
-    axis = {chain: _axis(chain) if chain[-1].step is not None else chain for chain in spans}
-    return {chain: below[axis[chain]] for chain in spans}, {chain: above[axis[chain]] for chain in spans}
+    return {chain: below[shared_by(chain)] for chain in spans}, {chain: above[shared_by(chain)] for chain in spans}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from .model import Chain, Graph, GraphEdge, GraphNode
+from .model import Chain, Graph, GraphEdge, GraphNode, common
 from .timeline import positions
 
 
@@ -15,13 +15,14 @@ def with_states(graph: Graph) -> Graph:
     An operation whose result is carried becomes a node of kind `state`. What a module or an ellipsis hands on gets a
     node of its own, in the same column, without operations (`count` is 0).
     """
-    nodes = {node.id: replace(node) for node in graph.nodes}
+    nodes = {node.id: node.copy() for node in graph.nodes}
     new_id = max(nodes, default=0) + 1
     edges: list[GraphEdge] = []
     states: dict[tuple[int, frozenset[int], tuple[int, ...] | None], GraphNode] = {}
+    handed_over = _handed_over(graph)
     for edge in graph.edges:
-        source, target = nodes[edge.source], nodes[edge.target]
-        if source.kind in ("parameter", "data") or other_step(source.scope, target.scope) is None:
+        source = nodes[edge.source]
+        if not _is_carried(edge, nodes) and id(edge) not in handed_over:
             edges.append(edge)
             continue
         if source.kind in ("operation", "output", "state"):
@@ -31,10 +32,10 @@ def with_states(graph: Graph) -> Graph:
         key = (source.id, edge.values, edge.shape)
         if key not in states:
             label = "state" if len(edge.values) == 1 else f"{len(edge.values)} states"
-            states[key] = GraphNode(new_id, "state", label, source.scope, edge.shape, count=0)
+            states[key] = GraphNode(new_id, "state", label, source.scope, edge.shape, backward=source.backward, count=0)
             new_id += 1
-            edges.append(GraphEdge(source.id, states[key].id, None, edge.values, True))
-        edges.append(GraphEdge(states[key].id, target.id, None, edge.values, True))
+            edges.append(replace(edge, target=states[key].id, shape=None, state=True))
+        edges.append(replace(edge, source=states[key].id, shape=None, state=True))
     result = Graph([*nodes.values(), *states.values()], edges)
     # What would be carried on if there were one more step looks like the states of the other steps.
     position = positions(result)
@@ -45,12 +46,64 @@ def with_states(graph: Graph) -> Graph:
     return _through_ellipses(result)
 
 
+def _is_carried(edge: GraphEdge, nodes: dict[int, GraphNode]) -> bool:
+    source, target = nodes[edge.source], nodes[edge.target]
+    return source.kind not in ("parameter", "data") and other_step(source.scope, target.scope) is not None
+
+
+def _handed_over(graph: Graph) -> set[int]:
+    """The edges, by `id`, on which the last state of one time axis becomes the first of another, as in a decoder.
+
+    Both ends are steps. The source belongs to the nodes that hand on a state in other steps, the target to those that
+    receive one, and neither does so here. If more flows between such nodes, as between layers, that is no handover.
+    """
+    nodes = graph.by_id()
+    position = positions(graph)
+    hands_on, receives = set(), set()
+    across: dict[tuple[object, object], list[GraphEdge]] = defaultdict(list)
+    for edge in graph.edges:
+        if edge.source not in position or edge.target not in position:
+            continue
+        if _is_carried(edge, nodes):
+            hands_on.add(edge.source)
+            receives.add(edge.target)
+        elif _between_axes(nodes[edge.source].scope, nodes[edge.target].scope):
+            across[position[edge.source], position[edge.target]].append(edge)
+    senders, receivers = ({position[i] for i in ids} for ids in (hands_on, receives))
+    return {
+        id(edges[0])
+        for (source, target), edges in across.items()
+        if len(edges) == 1
+        and source in senders
+        and target in receivers
+        and edges[0].source not in hands_on
+        and edges[0].target not in receives
+    }
+
+
+def _between_axes(source: Chain, target: Chain) -> bool:
+    """Whether two scopes, from where they part, are in time steps."""
+    k = common(source, target)
+    return step_from(source, k) is not None and step_from(target, k) is not None
+
+
+def step_from(chain: Chain, k: int) -> int | None:
+    """The position of the first time step from position k on; None if there is none."""
+    return next((n for n in range(k, len(chain)) if chain[n].step is not None), None)
+
+
 def other_step(source: Chain, target: Chain) -> int | None:
     """Where two scopes part, if that is in different steps of one time axis: the position in their chains, or None."""
     for k, (a, b) in enumerate(zip(source, target, strict=False)):
         if a != b:
             return k if a.name == b.name and a.step is not None and b.step is not None else None
     return None
+
+
+def outermost_column(chain: Chain) -> Chain | None:
+    """The chain up to its outermost time step; None if there is none."""
+    k = step_from(chain, 0)
+    return None if k is None else chain[: k + 1]
 
 
 def _through_ellipses(graph: Graph) -> Graph:

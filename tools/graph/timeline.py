@@ -2,15 +2,14 @@
 
 The tape knows the step of each module call. A reader sees more: two cells that are called in turn share one time axis,
 and what a loop does between their calls belongs to the same step. `columns` works that out and rewrites the scopes, so
-that each time step is one place; `keep_steps` then leaves out all but a few of them.
+that each time step is one place. `steps` then leaves out all but a few of them, `repeats` folds them into one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from .contract import contract
 from .model import Chain, Graph, GraphNode, Place, place_leaves
 
 
@@ -34,7 +33,7 @@ def columns(graph: Graph) -> Graph:
     for node in graph.nodes:
         if node.scope not in rewritten:
             rewritten[node.scope] = _with_columns(node.scope, axes)
-        nodes.append(replace(node, scope=rewritten[node.scope]))
+        nodes.append(node.moved(rewritten[node.scope]))
     result = Graph(nodes, graph.edges)
     _adopt(result)
     place_leaves(result)
@@ -51,13 +50,17 @@ def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:
 
     That is its scope without time, its label, and how many such nodes came before it in the step.
     """
+    timeless = {
+        chain: tuple(Place(place.name, None) for place in chain)
+        for chain in {node.scope for node in graph.nodes}
+        if column_of(chain) is not None
+    }
     seen: dict[tuple[Chain, str], int] = defaultdict(int)
     found = {}
     for node in graph.nodes:
-        if column_of(node.scope) is not None:
+        if node.scope in timeless:
             seen[node.scope, node.label] += 1
-            timeless = tuple(Place(place.name, None) for place in node.scope)
-            found[node.id] = (timeless, node.label, seen[node.scope, node.label])
+            found[node.id] = (timeless[node.scope], node.label, seen[node.scope, node.label])
     return found
 
 
@@ -180,51 +183,3 @@ def _neighbours(graph: Graph) -> tuple[dict[int, list[int]], dict[int, list[int]
         inputs[edge.target].append(edge.source)
         users[edge.source].append(edge.target)
     return inputs, users
-
-
-# --- leaving steps out ------------------------------------------------------------------------------------------------
-
-
-def keep_steps(graph: Graph, steps: int) -> Graph:
-    """The graph (with columns) in which each time axis shows `steps` steps: the first ones and the last.
-
-    The steps between become one node, `ellipsis`, through which the carried state still flows. An axis that is only
-    one step longer is left as it is.
-
-    Raises ValueError unless steps >= 2.
-    """
-    if steps < 2:
-        raise ValueError(f"at least two time steps are shown, the first and the last: steps cannot be {steps}")
-    found: dict[Chain, set[int]] = defaultdict(set)  # the chain up to the axis; its name stands in a place without step
-    for node in graph.nodes:
-        for k, place in enumerate(node.scope):
-            if place.step is not None:
-                found[(*node.scope[:k], Place(place.name, None))].add(place.step)
-    hidden: dict[Chain, set[int]] = {}
-    for axis, present in found.items():
-        middle = sorted(present)[steps - 1 : -1]
-        if len(middle) > 1:
-            hidden[axis] = set(middle)
-    owner: dict[int, int] = {}
-    boxes: dict[Chain, GraphNode] = {}
-    for node in graph.nodes:
-        gone = _hidden_axis(node.scope, hidden)
-        if gone is None:
-            continue
-        if gone not in boxes:
-            between = sorted(hidden[gone])
-            scope = (*gone[:-1], Place(gone[-1].name, between[0]))
-            label, detail = f"{len(between)} steps", f"{between[0]} … {between[-1]}"
-            boxes[gone] = GraphNode(node.id, "ellipsis", label, scope, detail=detail, count=0)
-        owner[node.id] = boxes[gone].id
-        boxes[gone].count += node.kind in ("operation", "output")
-    return contract(graph, owner, boxes.values())
-
-
-def _hidden_axis(chain: Chain, hidden: dict[Chain, set[int]]) -> Chain | None:
-    for k, place in enumerate(chain):
-        if place.step is not None:
-            axis = (*chain[:k], Place(place.name, None))
-            if place.step in hidden.get(axis, ()):
-                return axis
-    return None

@@ -1,0 +1,101 @@
+// What is known of an item, beside the picture.
+
+function element(name, text = "", attributes = {}) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+function bytesText(bytes) {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const unit = Math.min(3, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** unit).toPrecision(3)} ${["", "KiB", "MiB", "GiB"][unit]}`;
+}
+
+function summaryText(summary) {
+  if (!summary) return "";
+  const [min, mean, max, std, strange] = summary;
+  const range = min === max ? `${mean}` : `${min} … ${max}, mean ${mean}, deviation ${std}`;
+  return strange ? `${range}; ${strange} not finite` : range;
+}
+
+/** The rows of the table of details: [what, text]. Empty texts are left out. */
+function factsOf(item, tree) {
+  const { graph } = tree;
+  const where = ["in", tree.pathOf(item)];
+  if (item.isBox) {
+    const nodes = [...tree.nodesOf(item)];
+    const operations = nodes.filter((i) => !graph.isLeaf(i));
+    const saved = operations.reduce((sum, i) => sum + (graph.data.nodes.bytes[i] ?? 0), 0);
+    const norms = operations.map((i) => graph.norm(i)).filter((norm) => norm !== null);
+    const parameters = nodes.filter((i) => graph.kind[i] === "parameter");
+    return [
+      where,
+      ["operations", item.operations.toLocaleString("en")],
+      ["parameters", parameters.map((i) => `${graph.text("label", i)} ${graph.text("shape", i)}`).join(", ")],
+      ["saved", saved ? `${bytesText(saved)} for backward` : ""],
+      ["gradient norms", norms.length ? `${leastOf(norms)} … ${mostOf(norms)}` : ""],
+    ];
+  }
+  const i = item.node;
+  const { bytes, value, grad } = graph.data.nodes;
+  const norm = graph.norm(i);
+  return [
+    ["name", graph.text("name", i)],
+    where,
+    ["shape", graph.text("shape", i)],
+    ["dtype", graph.text("dtype", i)],
+    ["settings", graph.text("detail", i)],
+    ["saved", bytes[i] ? `${bytesText(bytes[i])} for backward` : ""],
+    ["value", summaryText(value[i])],
+    ["gradient", summaryText(grad[i])],
+    ["gradient norm", norm === null ? "" : `${norm}`],
+    ["line", graph.text("source", i)],
+    ["code", graph.text("code", i)],
+    ["does", graph.isLeaf(i) ? "" : (graph.data.primitives[graph.text("label", i)]?.does ?? "")],
+  ];
+}
+
+const leastOf = (numbers) => numbers.reduce((a, b) => Math.min(a, b));
+const mostOf = (numbers) => numbers.reduce((a, b) => Math.max(a, b));
+
+/** What the inputs of an operation receive in backward: [input's label, rule]. */
+function rulesOf(i, graph) {
+  const rules = graph.data.primitives[graph.text("label", i)]?.rules ?? [];
+  const found = [];
+  for (let k = graph.inputs.first[i]; k < graph.inputs.first[i + 1]; k++) {
+    const input = graph.inputs.to[k];
+    const rule = rules[Math.min(graph.operand[graph.inputs.edge[k]], rules.length - 1)];
+    if (rule && graph.text("label", input) !== "constant") found.push([graph.text("label", input), rule]);
+  }
+  return found;
+}
+
+class Details {
+  constructor(section, tree) {
+    this.section = section;
+    this.tree = tree;
+  }
+
+  show(item) {
+    if (!item) {
+      this.section.replaceChildren(element("p", "Point at a box, or move to it with the arrow keys."));
+      return;
+    }
+    const { graph } = this.tree;
+    const table = element("dl");
+    for (const [what, text] of factsOf(item, this.tree)) {
+      if (text) table.append(element("dt", what), element("dd", text, what === "code" ? { class: "code" } : {}));
+    }
+    if (!item.isBox && !graph.isLeaf(item.node)) {
+      const rules = rulesOf(item.node, graph).slice(0, 8);
+      if (rules.length) table.append(element("dt", "backward"));
+      for (const [input, rule] of rules) table.append(element("dd", `${input} receives ${rule}`));
+    }
+    const kind = item.isBox ? item.kind : lookOf(item, this.tree);
+    const heading = element("h2", item.label || "scope");
+    heading.append(element("small", ` ${kind}`));
+    this.section.replaceChildren(heading, table);
+  }
+}

@@ -1,0 +1,85 @@
+// The graph: columns of values, one entry a node, as `data.py` wrote them.
+
+/** Read what the page holds: JSON, compressed by gzip, in base64. */
+async function readData(base64) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+class Graph {
+  constructor(data) {
+    const { nodes, edges, texts } = data;
+    this.data = data;
+    this.count = nodes.kind.length;
+    this.kind = nodes.kind.map((i) => texts[i]);
+    this.source = Int32Array.from(edges.source);
+    this.target = Int32Array.from(edges.target);
+    this.operand = Int32Array.from(edges.operand);
+    this.inputs = adjacency(this.count, this.target, this.source); // the edges that end at a node are in order
+    this.users = adjacency(this.count, this.source, this.target);
+    this.operations = [];
+    for (let i = 0; i < this.count; i++) if (!this.isLeaf(i)) this.operations.push(i);
+  }
+
+  text(column, i) {
+    return this.data.texts[this.data.nodes[column][i]];
+  }
+
+  isLeaf(i) {
+    return this.kind[i] === "parameter" || this.kind[i] === "data";
+  }
+
+  norm(i) {
+    return this.data.nodes.norm[i];
+  }
+
+  /** Everything that the nodes depend on (links = inputs) or that depends on them (links = users), as flags. */
+  reach(starts, links) {
+    const reached = new Uint8Array(this.count);
+    const waiting = [];
+    const follow = (i) => {
+      for (let k = links.first[i]; k < links.first[i + 1]; k++) {
+        const j = links.to[k];
+        if (!reached[j]) {
+          reached[j] = 1;
+          waiting.push(j);
+        }
+      }
+    };
+    for (const i of starts) follow(i);
+    while (waiting.length) follow(waiting.pop());
+    return reached;
+  }
+
+  /** The nodes that a gradient reaches, the last one recorded first: the order of the backward pass. */
+  backwardOrder() {
+    const withNorm = this.operations.filter((i) => this.norm(i) !== null);
+    const found = [];
+    if (withNorm.length) {
+      for (let i = this.count - 1; i >= 0; i--) if (this.norm(i) !== null) found.push(i);
+      return found;
+    }
+    const outputs = this.operations.filter((i) => this.kind[i] === "output");
+    const last = outputs.length ? outputs[outputs.length - 1] : this.operations[this.operations.length - 1];
+    const reached = this.reach([last], this.inputs);
+    for (let i = last; i >= 0; i--) if (i === last || (reached[i] && this.text("label", i) !== "constant")) found.push(i);
+    return found;
+  }
+}
+
+/** For each of n nodes the ends of its edges: those of node i are to[first[i]] up to to[first[i + 1]]. */
+function adjacency(n, from, to) {
+  const first = new Int32Array(n + 1);
+  for (const i of from) first[i + 1]++;
+  for (let i = 0; i < n; i++) first[i + 1] += first[i];
+  const next = first.slice();
+  const ends = new Int32Array(from.length);
+  const edge = new Int32Array(from.length);
+  for (let e = 0; e < from.length; e++) {
+    const k = next[from[e]]++;
+    ends[k] = to[e];
+    edge[k] = e;
+  }
+  return { first, to: ends, edge };
+}

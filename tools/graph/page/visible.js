@@ -1,0 +1,77 @@
+// What is to be seen of a tree whose boxes are open or closed: the items, and the edges between them.
+
+const MOST_VISIBLE = 3000; // items; more of them nobody can read, and browsers draw them slowly
+
+class Visible {
+  /**
+   * @param tree the tree, with its boxes open or closed.
+   * @param leaves whether parameters and data are shown.
+   */
+  constructor(tree, leaves) {
+    this.tree = tree;
+    this.leaves = leaves;
+    this.items = []; // closed boxes and leaves
+    this.frames = []; // open boxes, outer ones first
+    this.at = new Int32Array(tree.graph.count).fill(-1); // node -> the position in `items` of what shows it
+    this.collect();
+    this.edges = this.collectEdges();
+  }
+
+  /** How many items there would be. */
+  static count(tree, leaves) {
+    let count = 0;
+    const waiting = [tree.root];
+    while (waiting.length) {
+      const item = waiting.pop();
+      if (item.isBox && item.open) waiting.push(...item.children);
+      else if (leaves || item.isBox || !tree.graph.isLeaf(item.node)) count++;
+    }
+    return count;
+  }
+
+  collect() {
+    const { tree } = this;
+    const waiting = [tree.root];
+    while (waiting.length) {
+      const item = waiting.pop();
+      item.shown = false;
+      if (item.isBox && item.open) {
+        if (item.children.every((child) => this.isHidden(child))) continue;
+        item.shown = true;
+        if (item !== tree.root) this.frames.push(item);
+        for (let k = item.children.length - 1; k >= 0; k--) waiting.push(item.children[k]);
+      } else if (!this.isHidden(item)) {
+        item.shown = true;
+        for (let k = item.from; k < item.to; k++) this.at[tree.leafOrder[k]] = this.items.length;
+        this.items.push(item);
+      }
+    }
+  }
+
+  isHidden(item) {
+    return !this.leaves && (item.isBox ? item.operations === 0 : this.tree.graph.isLeaf(item.node));
+  }
+
+  /** One edge for all that flows from one item to another, states apart. */
+  collectEdges() {
+    const { graph, isState } = this.tree;
+    const found = new Map();
+    const n = this.items.length;
+    for (let e = 0; e < graph.source.length; e++) {
+      const from = this.at[graph.source[e]];
+      const to = this.at[graph.target[e]];
+      if (from < 0 || to < 0 || from === to) continue;
+      const key = (from * n + to) * 2 + isState[e];
+      const known = found.get(key);
+      if (known) known.sources.add(graph.source[e]);
+      else {
+        const ends = { from: this.items[from], to: this.items[to] };
+        found.set(key, { ...ends, state: isState[e] === 1, sources: new Set([graph.source[e]]) });
+      }
+    }
+    for (const item of this.items) {
+      if (item.carries) found.set(`loop ${item.id}`, { from: item, to: item, state: true, sources: new Set() });
+    }
+    return [...found.values()];
+  }
+}
