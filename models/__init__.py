@@ -11,7 +11,7 @@ Each program is a module that offers what the command line needs:
 - `sample(model, length, temperature, prime, generator, top_k, top_p)`, which yields text, in those that write some
 
 What they share: `settings`, `training` (the loop), `checkpoints`, `files` (of models), `progress` (bar and curve),
-`cells`.
+`cells`, `watchers` (who is told what happens: the log, the display, `live`, `tensorboard`).
 
 `PROGRAMS` is the table of them: name on the command line, module, what it does.
 """

@@ -14,7 +14,14 @@ from . import files
 from .settings import BaseSettings, option
 
 NAME = "checkpoint.safetensors"
-MAY_DIFFER = ("out", "threads", "resume")  # settings that do not decide what is learned
+MAY_DIFFER = (
+    "out",
+    "threads",
+    "resume",
+    "live",
+    "live_port",
+    "tensorboard",
+)  # settings that do not decide what is learned
 
 
 def save(path: Path, format: str, settings: BaseSettings, state: Any) -> None:

@@ -41,6 +41,11 @@ class BaseSettings:
         default=0, metadata=about("Stop after so many of these measurements without improvement; 0: never.", 0)
     )
     resume: bool = field(default=False, metadata=about("Go on from the checkpoint in --out, if there is one."))
+    live: bool = field(default=False, metadata=about("Serve a page on this computer that shows the running training."))
+    live_port: int = field(default=0, metadata=about("The port of that page; 0: any that is free.", 0))
+    tensorboard: Path | None = field(
+        default=None, metadata=about("Directory for event files that TensorBoard reads; by default, none are written.")
+    )
     quick: bool = field(default=False, metadata=about("A run of seconds, to see that everything works."))
 
     QUICK: ClassVar[dict[str, Any]] = {}  # what --quick changes
@@ -52,6 +57,10 @@ class BaseSettings:
                 raise ValueError(f"{option(f.name)} must be at least {minimum:g}, not {value}")
             if choices and value not in choices:
                 raise ValueError(f"{option(f.name)} is one of {', '.join(choices)}, not {value!r}")
+        if self.live_port > 65535:
+            raise ValueError(f"--live-port is a port, at most 65535, not {self.live_port}")
+        if self.live_port and not self.live:
+            raise ValueError("--live-port is the port of the page that --live serves: give --live, too")
 
     def resolved(self: S) -> S:
         """The settings that count: with `quick`, what that changes is changed."""

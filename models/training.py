@@ -1,7 +1,7 @@
 """Training as all programs do it: a program says what is to be learned, a `Task`, and the `Trainer` does the rest.
 
-The rest is: steps, validation, keeping the best weights, early stopping, the log, checkpoints to go on from, Ctrl-C,
-and the files at the end.
+The rest is: steps, validation, keeping the best weights, early stopping, checkpoints to go on from, Ctrl-C, and the
+files at the end. Watchers are told what happens: the log, the display, and those that the settings ask for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim, tree
+from minigrad.tools.gradflow import GradientFlow, gradient_flow
 
 from . import checkpoints, files
-from .progress import Progress, plot_curve, smoothed
-from .settings import S, writable
+from .live import LivePage
+from .progress import plot_curve
+from .settings import BaseSettings, S, writable
 from .task import Task
+from .tensorboard import TensorBoard
+from .watchers import LOG, Display, End, Log, Step, Validation, Watcher
 
-LOG = "log.jsonl"
-LOG_LINES = 200  # with the loss, spread over the steps
 HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
 
 
@@ -35,6 +38,7 @@ class Trainer:
     Args:
         task: what is to be learned.
         out: the directory for the log and the checkpoints; None writes nothing.
+        watchers: who else is told what happens, beside the log and the display.
 
     Attributes:
         step: how many steps were taken. losses, norms: the loss and the gradient's norm of each.
@@ -43,7 +47,7 @@ class Trainer:
         seconds: the time that the steps took.
     """
 
-    def __init__(self, task: Task, out: Path | None = None) -> None:
+    def __init__(self, task: Task, out: Path | None = None, watchers: Sequence[Watcher] = ()) -> None:
         self.task, self.settings, self.out = task, task.settings, out
         self.losses: list[float] = []
         self.norms: list[float] = []
@@ -52,7 +56,9 @@ class Trainer:
         self.epoch = self.position = 0
         self.seconds = 0.0
         self._batches: Iterator[Any] = iter(task.batches(0))
+        self._watchers: list[Watcher] = [Display(), *watchers]
         if out is not None:
+            self._watchers.insert(0, Log(out / LOG))
             files.library()  # what is missing should be missed now, not after hours of training
             self._begin(out)
 
@@ -66,27 +72,29 @@ class Trainer:
         """Take the steps that are left. Raises ValueError for a loss or a gradient that is not finite."""
         steps = self.settings.steps
         looks = {max(1, round(steps * i / self.settings.validations)) for i in range(1, self.settings.validations + 1)}
-        with Progress(steps, self.step) as progress:
+        with self._watched():
             while self.step < steps and not self.stopped_early:
-                start = time.monotonic()
-                self._learn()
-                self.seconds += time.monotonic() - start
-                values = self.task.values(smoothed(self.losses[-100:], 0.9)[-1], self.step / max(self.seconds, 1e-9))
-                progress.update(self.step, f"{values} | grad norm {self.norms[-1]:.2f}")
-                if self.step in looks:
-                    progress.say(self._look())
+                looking = self.step + 1 in looks
+                tape = mg.Tape() if looking and any(watcher.flow for watcher in self._watchers) else None
+                self._learn(tape)
+                if looking:
+                    flow = None if tape is None else _flow(tape, self.task.model)
+                    tape = None  # which holds on to all that was recorded
+                    validation = self._look(flow)
+                    for watcher in self._watchers:
+                        watcher.validation(validation)
                     self._save()
-            if self.step < steps:
-                progress.say(f"stopped after {self.step} steps: {self.settings.patience} looks without improvement")
 
-    def _learn(self) -> None:
-        """Learn from one batch."""
+    def _learn(self, tape: mg.Tape | None = None) -> None:
+        """Learn from one batch, and hold on to what is recorded if there is a tape for it."""
+        start = time.monotonic()
         task, settings = self.task, self.settings
         batch = self._next_batch()
         task.model.train()
-        loss = task.loss(batch)
-        task.optimizer.zero_grad()
-        loss.backward()
+        with nullcontext() if tape is None else tape:
+            loss = task.loss(batch)
+            task.optimizer.zero_grad()
+            loss.backward()
         task.carried = tree.detach(task.carried)
         value = loss.item()
         try:
@@ -94,7 +102,8 @@ class Trainer:
                 raise ValueError(f"the loss is {value}; a lower --lr or --clip may help")
             norm = optim.clip_grad_norm_(task.model.parameters(), settings.clip or math.inf, error_if_nonfinite=True)
         except ValueError as error:
-            self._log({"step": self.step + 1, "error": str(error)})
+            for watcher in self._watchers:
+                watcher.failed(self.step + 1, str(error))
             raise ValueError(f"training failed in step {self.step + 1}: {error}") from None
         rate = task.optimizer.param_groups[0]["lr"]
         task.optimizer.step()
@@ -102,9 +111,33 @@ class Trainer:
             task.schedule.step()
         self.losses.append(value)
         self.norms.append(float(norm))
-        if self.step % max(1, settings.steps // LOG_LINES) == 0:
-            entry = {"step": self.step, "epoch": self.epoch, "loss": value, "gradient_norm": float(norm), "lr": rate}
-            self._log(entry | {"seconds": round(self.seconds, 3)})
+        self.seconds += time.monotonic() - start
+        step = Step(self.step, self.epoch, value, float(norm), rate, self.seconds)
+        for watcher in self._watchers:
+            watcher.step(step)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Tell the watchers when training begins, and how it ends, whatever happens."""
+        steps = self.settings.steps
+        end = End("failed", "failed")
+        try:
+            for watcher in self._watchers:
+                watcher.begin(self)
+            yield
+            end = End("finished", f"finished after {self.step} steps")
+            if self.step < steps:
+                looks = f"{self.settings.patience} looks without improvement"
+                end = End("stopped early", f"stopped after {self.step} steps: {looks}")
+        except KeyboardInterrupt:
+            end = End("interrupted", f"interrupted after {self.step} of {steps} steps")
+            raise
+        except Exception as error:
+            end = End("failed", str(error) or type(error).__name__)
+            raise
+        finally:
+            for watcher in self._watchers:
+                watcher.end(end)
 
     def _next_batch(self) -> Any:
         while True:
@@ -125,18 +158,14 @@ class Trainer:
         return 0 < self.settings.patience <= sum(v["step"] > since for v in self.validations)
 
     @mg.no_grad()
-    def _look(self) -> str:
-        """Measure on held-out data. Returns what is to be said about it."""
+    def _look(self, flow: GradientFlow | str | None = None) -> Validation:
+        """Measure on held-out data. The gradient flow of the last step goes with it."""
         self.task.model.eval()
         measures = {name: float(value) for name, value in self.task.validate().items()}
         self.validations.append({"step": self.step, **measures})
-        self._log({"step": self.step, "validation": measures})
         if self.task.kept or self.settings.patience:
             self._compare(measures)
-        said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measures.items())
-        example = self.task.example().strip("\n")
-        lines = "".join("\n    " + line for line in example.split("\n")) if example else ""
-        return f"step {self.step}: {said} (held out){lines}"
+        return Validation(self.step, measures, self.task.example(), flow)
 
     def _compare(self, measures: dict[str, float]) -> None:
         """Keep the weights if they are the best so far."""
@@ -150,26 +179,19 @@ class Trainer:
             weights = _weights(self.task.model) if self.task.kept else None
             self.best = {"value": value, "step": self.step, "weights": weights}
 
-    # --- the log and checkpoints --------------------------------------------------------------------------------------
+    # --- checkpoints --------------------------------------------------------------------------------------------------
 
     def _begin(self, out: Path) -> None:
         """Go on from the checkpoint, or remove what an older run has left, for nobody to go on from that."""
-        checkpoint, log = out / checkpoints.NAME, out / LOG
+        checkpoint = out / checkpoints.NAME
         state = checkpoints.load(checkpoint, self.task.format, self.settings) if self.settings.resume else None
         if state is not None:
             self._restore(state)
             print(f"going on after step {self.step} of {self.settings.steps}")
-            _cut(log, self.step)
             return
         if self.settings.resume:
             print(f"there is no checkpoint in {out} to resume from: starting from the beginning")
         checkpoint.unlink(missing_ok=True)
-        log.unlink(missing_ok=True)
-
-    def _log(self, entry: dict[str, Any]) -> None:
-        if self.out is not None:
-            with (self.out / LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
 
     def _save(self) -> None:
         if self.out is None:
@@ -247,15 +269,19 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
     """Make a task, train it, and write what comes of it; also when training is interrupted by Ctrl-C after some steps.
 
     Returns the metrics; then `finished` is false in them. Raises what the task raises, ValueError for a loss that is
-    not finite and for settings that do not fit the checkpoint, OSError, BackendError.
+    not finite and for settings that do not fit the checkpoint, OSError (also for a port that is taken), ImportError for
+    a package that is not installed, BackendError.
     """
     settings = settings.resolved()
-    with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads):
+    with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads), ExitStack() as stack:
         mg.manual_seed(settings.seed)
         out = writable(settings.out)
+        watchers = _watchers(settings)
+        for watcher in watchers:
+            stack.callback(watcher.close)
         task = make(settings)
         print(task.introduction())
-        trainer = Trainer(task, out)
+        trainer = Trainer(task, out, watchers)
         try:
             trainer.train()
         except KeyboardInterrupt:
@@ -263,6 +289,24 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
                 raise
             print(f"\ninterrupted after {trainer.step} of {settings.steps} steps; writing what there is")
         return trainer.finish(out)
+
+
+def _watchers(settings: BaseSettings) -> list[Watcher]:
+    """Those that the settings ask for."""
+    chosen: list[Watcher] = []
+    if settings.tensorboard is not None:
+        chosen.append(TensorBoard(settings.tensorboard))
+    if settings.live:
+        chosen.append(LivePage(settings.live_port))
+    return chosen
+
+
+def _flow(tape: mg.Tape, model: nn.Module) -> GradientFlow | str:
+    """The gradient flow of what is on a tape; or why there is none, as in a program without recurrence."""
+    try:
+        return gradient_flow(tape, model)
+    except ValueError as error:
+        return str(error)
 
 
 def _weights(model: nn.Module) -> dict[str, np.ndarray]:
@@ -273,13 +317,6 @@ def _weights(model: nn.Module) -> dict[str, np.ndarray]:
 def _backends() -> list[str]:
     """Those whose default generators a task uses."""
     return sorted({"numpy", mg.default_backend().name})
-
-
-def _cut(log: Path, step: int) -> None:
-    """Leave out what was logged after a step; a line that was not written to its end comes after it."""
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    files.replace(log, "".join(kept).encode())
 
 
 def _plain(value: Any) -> Any:

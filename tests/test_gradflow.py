@@ -9,7 +9,7 @@ from cell_helpers import sequence
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.models import adding
-from minigrad.tools import cli, gradflow
+from minigrad.tools import gradflow
 from minigrad.tools.gradflow import gradient_flow
 
 T, B, F, H = 7, 3, 4, 5
@@ -261,42 +261,6 @@ def test_the_picture(tmp_path):
     image = pytest.importorskip("matplotlib.image")
     path = gradflow.plot_flow({"h": np.geomspace(1e-20, 1, 50), "zero": np.zeros(5)}, tmp_path / "flow.png", "title")
     assert image.imread(path).ndim == 3
-
-
-def command(tmp_path, monkeypatch, *arguments):
-    monkeypatch.chdir(tmp_path)
-    return cli.main(["gradflow", *arguments])
-
-
-def test_the_command_compares_cells(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("typer")
-    pytest.importorskip("matplotlib")
-    options = ["--steps", "30", "--cell", "rnn", "--cell", "lstm", "--forget-bias", "3", "--out", "flow.png"]
-    assert command(tmp_path, monkeypatch, "adding", *options) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == [
-        *("rnn", "|dL/dh_t|", "Adder.network.l0 h"),
-        *("lstm", "|dL/dh_t|", "Adder.network.l0 h", "Adder.network.l0 c", "flow.png"),
-    ]
-    assert (tmp_path / "flow.png").exists()
-    assert command(tmp_path, monkeypatch, "char-lm", "--steps", "5") == 0
-    assert (tmp_path / "char-lm-flow.png").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["adding", "--cell", "cnn"], "--cell is one of rnn, lstm, peephole, gru, not 'cnn'"),
-        (["char-lm", "--cell", "gru"], "char-lm offers no choice of cells"),
-        (["adding", "--cell", "gru", "--model", "x"], "--cell and --forget-bias are for untrained models"),
-        (["adding", "--model", "nowhere"], "nowhere"),
-        (["painting"], "there is no model 'painting'"),
-    ],
-)
-def test_what_the_command_refuses(tmp_path, monkeypatch, capsys, options, message):
-    pytest.importorskip("typer")
-    assert command(tmp_path, monkeypatch, *options) == 1
-    assert message in capsys.readouterr().err
 
 
 # --- vanishing and exploding ------------------------------------------------------------------------------------------

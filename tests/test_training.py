@@ -13,7 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.models import char_lm, checkpoints, training
+from minigrad.models import char_lm, checkpoints, training, watchers
 from minigrad.models.settings import BaseSettings
 from minigrad.models.training import Task, Trainer, conduct
 
@@ -328,7 +328,7 @@ def test_the_log_has_a_line_for_steps_and_for_validations(tmp_path):
 
 
 def test_a_long_run_logs_some_of_its_steps(tmp_path):
-    conduct(settings(tmp_path, steps=3 * training.LOG_LINES), Toy)
+    conduct(settings(tmp_path, steps=3 * watchers.LOG_LINES), Toy)
     assert [line["step"] for line in log(tmp_path) if "loss" in line] == list(range(3, 601, 3))
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -13,6 +12,7 @@ import minigrad as mg
 from minigrad.models import PROGRAMS, program
 from minigrad.models.cells import CELLS
 from minigrad.models.settings import option
+from minigrad.tools.graph import FORMATS, draw
 
 
 def build() -> typer.Typer:
@@ -112,24 +112,39 @@ def sample(
 
 def graph(
     name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")],
-    steps: Annotated[int, typer.Option(min=1, help="Time steps to unroll.")] = 4,
-    show: Annotated[
-        int, typer.Option(min=2, help="Time steps to draw, if there are more: the first ones and the last.")
+    length: Annotated[int, typer.Option(min=1, help="Time steps to unroll.")] = 6,
+    steps: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Time steps to draw, if there are more: the first ones and the last; 1 stands for all of them."
+        ),
     ] = 4,
+    all_steps: Annotated[bool, typer.Option("--all-steps", help="Draw all time steps.")] = False,
     depth: Annotated[
         int | None, typer.Option(min=0, help="Levels of modules to open; by default, as many as stay readable.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="svg, png, pdf, dot or json; by default from --out.")] = None,
+    show: Annotated[
+        str, typer.Option(help="The forward pass, the backward pass, or both side by side: forward, backward or both.")
+    ] = "forward",
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="Give edges the width and colour of their gradient's norm.")
+    ] = False,
+    title: Annotated[str, typer.Option(help="A line above the picture; a page has one anyway.")] = "",
+    format: Annotated[str | None, typer.Option(help=f"One of: {', '.join(FORMATS)}; by default from --out.")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; by default MODEL.FORMAT.")] = None,
     model: Annotated[Path | None, typer.Option(help="A trained model; by default a small untrained one.")] = None,
 ) -> None:
     """Draw the unrolled graph of a model."""
-    from minigrad.tools import draw
-
     from_program = program(name)
     chosen = from_program.untrained() if model is None else from_program.load(model)
     path = Path(f"{name}.{format or 'svg'}") if out is None else out
-    draw(from_program.unrolled(chosen, steps), path, format, depth=depth, steps=show)
+    with mg.Tape(details=True) as tape:
+        loss = from_program.unrolled(chosen, length)
+    loss.backward()
+    shown = None if all_steps else steps
+    if not title and (format or path.suffix.lstrip(".")) == "html":
+        title = f"{name}, {length} time steps"
+    draw(tape, path, format, depth=depth, steps=shown, show=show, end=loss, gradients=gradients, title=title)
     print(path)
 
 
@@ -140,42 +155,47 @@ def gradflow(
         list[str] | None,
         typer.Option(help=f"The kind of recurrent network; may be repeated. One of: {', '.join(CELLS)}."),
     ] = None,
+    radius: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.0, help="Scale the recurrent weights, gate by gate, to this spectral radius; may be repeated."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of untrained models.")] = 0,
     forget_bias: Annotated[
         float | None, typer.Option(help="Initialise with nn.init.recurrent_ and this bias of forget gates.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The PNG file to write; by default MODEL-flow.png.")] = None,
+    train: Annotated[
+        int,
+        typer.Option(min=0, help="Train the program's model for so many steps, measure meanwhile, and draw that too."),
+    ] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Train with the settings of `train MODEL --quick`.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The PNG file to write; by default MODEL-flow.png. With --train, others are beside it: "
+            "MODEL-flow-heat.png, -histograms, -ratios, -layers."
+        ),
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="A trained model; by default a small untrained one.")] = None,
 ) -> None:
     """Measure how gradients flow back through time: the norm of dL/dh_t for every time step t."""
-    from minigrad.tools.gradflow import gradient_flow, plot_flow
+    from minigrad.tools.gradflow.command import Request, run
 
-    from_program = program(name)
-    if model is not None:
-        if cell or forget_bias is not None:
-            raise ValueError("--cell and --forget-bias are for untrained models, not for one that --model names")
-        makers = {"": partial(from_program.load, model)}
-    elif cell:
-        if "cell" not in inspect.signature(from_program.untrained).parameters:
-            raise ValueError(f"{name} offers no choice of cells for its untrained model")
-        if wrong := [c for c in cell if c not in CELLS]:
-            raise ValueError(f"--cell is one of {', '.join(CELLS)}, not {wrong[0]!r}")
-        makers = {f"{c}: " if len(cell) > 1 else "": partial(from_program.untrained, c) for c in cell}
-    else:
-        makers = {"": from_program.untrained}
-    flows: dict[str, Any] = {}
-    for label, make in makers.items():
-        mg.manual_seed(seed)
-        chosen = make()
-        if forget_bias is not None:
-            mg.nn.init.recurrent_(chosen, forget_bias)
-        chosen.to("float64")  # in which gradients vanish later
-        with mg.Tape() as tape:
-            from_program.unrolled(chosen, steps).backward()
-        found = gradient_flow(tape, chosen)
-        print(label.removesuffix(": "), found, sep="\n" if label else "")
-        flows |= {label + state: norms for state, norms in found.items()}
-    print(plot_flow(flows, Path(f"{name}-flow.png") if out is None else out, f"{name}, {steps} time steps"))
+    run(
+        Request(
+            name=name,
+            steps=steps,
+            cells=tuple(cell or ()),
+            radii=tuple(radius or ()),
+            seed=seed,
+            forget_bias=forget_bias,
+            train=train,
+            quick=quick,
+            model=model,
+            out=Path(f"{name}-flow.png") if out is None else out,
+        )
+    )
 
 
 def bench(context: typer.Context) -> int:

@@ -1,0 +1,167 @@
+"""Watchers: who is told what happens in a training. The log and the display on the terminal are two of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from minigrad.tools.gradflow import GradientFlow
+
+from . import files
+from .progress import Progress, smoothed
+from .task import Task
+
+if TYPE_CHECKING:
+    from .training import Trainer
+
+LOG = "log.jsonl"
+LOG_LINES = 200  # with the loss, spread over the steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened in one step.
+
+    Attributes:
+        step: its number, from 1.
+        epoch: from 0.
+        loss: of the batch, before the update.
+        norm: of the whole gradient, before it was limited.
+        rate: the learning rate of the update.
+        seconds: the time that all steps took so far, validations not counted.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    norm: float
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found.
+
+    Attributes:
+        step: the step after which it took place.
+        measures: on held-out data, by name.
+        example: what the model makes now, as text; may be empty.
+        flow: the gradient flow of the batch of this step; a sentence that says why there is none; None if no watcher
+            wants it.
+    """
+
+    step: int
+    measures: Mapping[str, float]
+    example: str
+    flow: GradientFlow | str | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """How a training ended, in a word and in a sentence."""
+
+    how: Literal["finished", "stopped early", "interrupted", "failed"]
+    said: str
+
+
+class Watcher:
+    """Base class: is told everything, and does nothing.
+
+    A watcher only looks: it draws no random numbers, and changes neither the task nor the trainer.
+
+    Attributes:
+        flow: whether it wants the gradient flow of the step before each validation, for which that step is recorded.
+    """
+
+    flow = False
+
+    def begin(self, trainer: Trainer) -> None:
+        """Training begins, or goes on after `trainer.step`."""
+
+    def step(self, step: Step) -> None:
+        """A step was taken."""
+
+    def validation(self, validation: Validation) -> None:
+        """The model was measured; this comes after the step."""
+
+    def failed(self, step: int, reason: str) -> None:
+        """A step could not be taken, because of its loss or its gradient."""
+
+    def end(self, end: End) -> None:
+        """No more steps follow. Comes last, however training ends, also if `begin` has failed."""
+
+    def close(self) -> None:
+        """Give back what is held open. The results have been written."""
+
+
+class Log(Watcher):
+    """A file with a line of JSON for every so many steps, and for each validation."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._every = 1
+
+    def begin(self, trainer: Trainer) -> None:
+        self._every = max(1, trainer.settings.steps // LOG_LINES)
+        if trainer.step:
+            _cut(self.path, trainer.step)
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def step(self, step: Step) -> None:
+        if step.step % self._every == 0:
+            entry = {"step": step.step, "epoch": step.epoch, "loss": step.loss}
+            self._write(entry | {"gradient_norm": step.norm, "lr": step.rate, "seconds": round(step.seconds, 3)})
+
+    def validation(self, validation: Validation) -> None:
+        self._write({"step": validation.step, "validation": dict(validation.measures)})
+
+    def failed(self, step: int, reason: str) -> None:
+        self._write({"step": step, "error": reason})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+class Display(Watcher):
+    """The progress bar, or plain lines, and what validations find."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+
+    def begin(self, trainer: Trainer) -> None:
+        self._task: Task = trainer.task
+        self._losses = trainer.losses
+        self._progress = Progress(trainer.settings.steps, trainer.step)
+        self._progress.__enter__()
+
+    def step(self, step: Step) -> None:
+        assert self._progress is not None
+        values = self._task.values(smoothed(self._losses[-100:], 0.9)[-1], step.step / max(step.seconds, 1e-9))
+        self._progress.update(step.step, f"{values} | grad norm {step.norm:.2f}")
+
+    def validation(self, validation: Validation) -> None:
+        assert self._progress is not None
+        said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in validation.measures.items())
+        example = validation.example.strip("\n")
+        lines = "".join("\n    " + line for line in example.split("\n")) if example else ""
+        self._progress.say(f"step {validation.step}: {said} (held out){lines}")
+
+    def end(self, end: End) -> None:
+        if self._progress is None:
+            return
+        if end.how == "stopped early":
+            self._progress.say(end.said)
+        self._progress.__exit__()
+
+
+def _cut(log: Path, step: int) -> None:
+    """Leave out what was logged after a step; a line that was not written to its end comes after it."""
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    files.replace(log, "".join(kept).encode())

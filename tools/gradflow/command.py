@@ -1,0 +1,245 @@
+"""What `minigrad gradflow` does: models are made, measured, trained if so wished, and drawn."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.models import program
+from minigrad.models.cells import CELLS
+from minigrad.models.settings import writable
+from minigrad.models.training import Trainer
+from minigrad.models.watchers import Step, Watcher
+
+from ..figure import figure
+from .flow import GradientFlow, gradient_flow
+from .histograms import plot_histograms, plot_ratios
+from .history import FlowHistory
+from .plots import plot_flow, plot_history, plot_layers
+from .radius import linear_factors, radius_table, scale_radius_
+from .updates import Snapshot, UpdateHistory
+
+MEASURED = 30  # how often in a training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be measured; the options of the command.
+
+    Attributes:
+        name: of the program.
+        steps: time steps to unroll.
+        cells: kinds of recurrent networks to compare; none for the program's own.
+        radii: spectral radii to scale the recurrent weights to; none to leave them.
+        seed, forget_bias: of models that are not trained yet.
+        train: training steps to take; 0 measures once.
+        quick: train with the settings of `minigrad train --quick`.
+        model: the file of a trained model; None for an untrained one.
+        out: the PNG file for the flow; further pictures are beside it.
+    """
+
+    name: str
+    steps: int = 100
+    cells: tuple[str, ...] = ()
+    radii: tuple[float, ...] = ()
+    seed: int = 0
+    forget_bias: float | None = None
+    train: int = 0
+    quick: bool = False
+    model: Path | None = None
+    out: Path = Path("flow.png")
+
+    def check(self) -> None:
+        """Raises ValueError for what does not go together."""
+        if self.model is not None and (self.cells or self.forget_bias is not None or self.radii or self.train):
+            raise ValueError(
+                "--cell, --forget-bias, --radius and --train are for untrained models, not for one that --model names"
+            )
+        if wrong := [c for c in self.cells if c not in CELLS]:
+            raise ValueError(f"--cell is one of {', '.join(CELLS)}, not {wrong[0]!r}")
+        if self.quick and not self.train:
+            raise ValueError("--quick is for --train")
+
+
+def run(request: Request) -> None:
+    """Measure, print and draw. Raises ValueError for options that do not go together, and what the program raises."""
+    request.check()
+    figure(1, 1)  # what is missing should be missed now, not after minutes of training
+    writable(request.out.parent)
+    flows: dict[str, GradientFlow] = {}
+    before: dict[str, GradientFlow] = {}
+    linear: dict[str, float] = {}
+    histories: dict[str, FlowHistory] = {}
+    paths: list[Path] = []
+    for label, prepare, cell in _variants(request):
+        mg.manual_seed(request.seed)
+        if request.train:
+            found = _trained(request, cell, prepare)
+            histories[label], flows[label], before[label] = found.flow, found.flow.flows[-1], found.flow.flows[0]
+            _report(label, flows[label], found.model, found.updates)
+            paths += _pictures_of_training(request, label, found)
+            continue
+        chosen = prepare(_untrained(request, cell))
+        flows[label] = measure(program(request.name), chosen, request.steps)
+        _report(label, flows[label], chosen)
+        factors = linear_factors(chosen) if request.radii else {}
+        for state in flows[label]:
+            place = state.rpartition(" ")[0]
+            for layer in (place, place.partition(".")[2]):  # the model is in front, if it was called as a whole
+                if layer in factors:
+                    linear[_joined(label, state)] = factors[layer]
+    title = f"{request.name}, {request.steps} time steps"
+    if histories:
+        title += f", {request.train} training steps"
+        paths.insert(0, plot_history(histories, _beside(request.out, "heat"), title))
+    now = _together(flows)
+    once = {name: norms for name, norms in _together(before).items() if name in now}
+    for path in [plot_flow(now, request.out, title, linear, once), *paths]:
+        print(path)
+
+
+def measure(from_program: Any, model: nn.Module, steps: int) -> GradientFlow:
+    """The gradient flow of a model on the program's example of so many time steps.
+
+    It is measured on a copy: in float64, in which gradients vanish later, and in evaluation mode, without dropout.
+    """
+    twin = copy.deepcopy(model).to("float64").eval()
+    with mg.Tape() as tape:
+        from_program.unrolled(twin, steps).backward()
+    return gradient_flow(tape, twin)
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+def _variants(request: Request) -> Iterator[tuple[str, Callable[[nn.Module], nn.Module], str | None]]:
+    """The label, how a new model is prepared, and the kind of cell, for each model to compare."""
+    for cell, radius in product(request.cells or (None,), request.radii or (None,)):
+        words = [cell or ""] if len(request.cells) > 1 else []
+        words += [f"radius {radius:g}"] if radius is not None and len(request.radii) > 1 else []
+        yield ", ".join(words), partial(_prepared, forget_bias=request.forget_bias, radius=radius), cell
+
+
+def _prepared(model: nn.Module, forget_bias: float | None, radius: float | None) -> nn.Module:
+    if forget_bias is not None:
+        nn.init.recurrent_(model, forget_bias)
+    return model if radius is None else scale_radius_(model, radius)
+
+
+def _untrained(request: Request, cell: str | None) -> nn.Module:
+    """A small untrained model, or the one that `--model` names."""
+    from_program = program(request.name)
+    if request.model is not None:
+        return from_program.load(request.model)
+    if cell is None:
+        return from_program.untrained()
+    if "cell" not in inspect.signature(from_program.untrained).parameters:
+        raise ValueError(f"{request.name} offers no choice of cells for its untrained model")
+    return from_program.untrained(cell)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class Measures(Watcher):
+    """Measures the gradient flow before the first step of a training and after every so many, and the next update."""
+
+    def __init__(self, from_program: Any, steps: int, every: int) -> None:
+        self.flow_history, self.updates = FlowHistory(), UpdateHistory()
+        self._program, self._steps, self._every = from_program, steps, every
+        self._before: Snapshot | None = None
+
+    def begin(self, trainer: Trainer) -> None:
+        self._model, self._last = trainer.task.model, trainer.settings.steps
+        self._measure(trainer.step)
+
+    def step(self, step: Step) -> None:
+        if self._before is not None:
+            self.updates.add(step.step, self._before.updates())
+            self._before = None
+        if step.step % self._every == 0 or step.step == self._last:
+            self._measure(step.step)
+
+    def _measure(self, step: int) -> None:
+        self.flow_history.add(step, measure(self._program, self._model, self._steps))
+        self._before = Snapshot(self._model) if step < self._last else None
+
+
+@dataclass
+class Trained:
+    """A model after its training, and what was measured."""
+
+    model: nn.Module
+    flow: FlowHistory
+    updates: UpdateHistory
+
+
+def _trained(request: Request, cell: str | None, prepare: Callable[[nn.Module], nn.Module]) -> Trained:
+    """Train the program's own model with its own settings, and write nothing."""
+    from_program = program(request.name)
+    settings = from_program.Settings(quick=request.quick, seed=request.seed).resolved()
+    changes: dict[str, Any] = {"steps": request.train, "validations": 1, "patience": 0}
+    if cell is not None:
+        if "cell" not in {f.name for f in dataclasses.fields(settings)}:
+            raise ValueError(f"{request.name} offers no choice of cells")
+        changes["cell"] = cell
+    settings = dataclasses.replace(settings, **changes)
+    measures = Measures(from_program, request.steps, max(1, request.train // MEASURED))
+    with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads):
+        task = from_program.Task(settings)
+        prepare(task.model)
+        print(task.introduction())
+        Trainer(task, None, [measures]).train()
+    return Trained(task.model, measures.flow_history, measures.updates)
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+
+def _report(label: str, flow: GradientFlow, model: nn.Module, updates: UpdateHistory | None = None) -> None:
+    """Print the flow, the radii of recurrent weights if the model has some, and the ratios of updates."""
+    if label:
+        print(label)
+    print(flow)
+    if table := radius_table(model):  # empty for cells of another kind
+        print(table)
+    if updates is not None:
+        print(updates)
+
+
+def _together(flows: dict[str, GradientFlow]) -> GradientFlow:
+    """One flow of those of several models."""
+    norms = {_joined(label, state): flow[state] for label, flow in flows.items() for state in flow}
+    return GradientFlow(norms, frozenset(_joined(label, s) for label, flow in flows.items() for s in flow.reverse))
+
+
+def _joined(label: str, state: str) -> str:
+    return f"{label}: {state}" if label else state
+
+
+def _pictures_of_training(request: Request, label: str, found: Trained) -> list[Path]:
+    """The pictures that each model has for itself."""
+    own = "-" + label.replace(", ", "-").replace(" ", "-") if label else ""
+    title = f"{request.name}, {label}" if label else request.name
+    last = found.flow.flows[-1]
+    paths = [
+        plot_histograms(found.updates, _beside(request.out, f"histograms{own}"), title),
+        plot_ratios(found.updates, _beside(request.out, f"ratios{own}"), title),
+    ]
+    if len(last) > 1:
+        after = f"{title}, after {found.flow.steps[-1]} training steps"
+        paths.append(plot_layers(last, _beside(request.out, f"layers{own}"), after))
+    return paths
+
+
+def _beside(out: Path, what: str) -> Path:
+    return out.with_name(f"{out.stem}-{what}{out.suffix or '.png'}")
