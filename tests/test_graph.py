@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
@@ -11,16 +12,6 @@ from minigrad.tools.graph.from_tape import build, index_text
 from minigrad.tools.graph.model import KINDS, Place, shape_text
 from minigrad.tools.graph.steps import keep_steps
 from minigrad.tools.graph.timeline import columns
-
-
-def rnn(steps, size=3):
-    """A hand-written cell, unrolled: the loss and the weights."""
-    w_xh, w_hh = mg.ones((size, size)).requires_grad_(), mg.ones((size, size)).requires_grad_()
-    x, h = mg.ones((steps, 2, size)), mg.zeros((2, size))
-    for t in range(steps):
-        with mg.scope("cell", step=t):
-            h = mg.tanh(x[t] @ w_xh + h @ w_hh)
-    return (h * h).sum(), {"W_xh": w_xh, "W_hh": w_hh}
 
 
 def kinds(graph):
@@ -106,7 +97,7 @@ def test_a_tape_with_details_tells_source_lines_values_and_gradients():
         loss, _ = rnn(2)
     loss.backward()
     tanh = next(n for n in build(tape).nodes if n.label == "tanh")
-    assert tanh.source.startswith("tests/test_graph.py:")
+    assert tanh.source.startswith("tests/graphs.py:")
     assert tanh.source.endswith("in rnn")
     assert tanh.code == "h = mg.tanh(x[t] @ w_xh + h @ w_hh)"
     assert tanh.value.mean == pytest.approx(0.995055, rel=1e-5)

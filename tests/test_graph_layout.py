@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
@@ -16,16 +17,6 @@ from minigrad.tools.graph.routes import Router
 from minigrad.tools.graph.rows import ROW_GAP, levels
 
 WIDE, TALL = 50.0, 20.0
-
-
-def rnn(steps, size=3):
-    """A hand-written cell, unrolled: the loss and the weights."""
-    w_xh, w_hh = mg.ones((size, size)).requires_grad_(), mg.ones((size, size)).requires_grad_()
-    x, h = mg.ones((steps, 2, size)), mg.zeros((2, size))
-    for t in range(steps):
-        with mg.scope("cell", step=t):
-            h = mg.tanh(x[t] @ w_xh + h @ w_hh)
-    return (h * h).sum(), {"W_xh": w_xh, "W_hh": w_hh}
 
 
 class Uneven(nn.Module):

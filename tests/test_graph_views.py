@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from graphs import rnn
 
 pytest.importorskip("hypothesis")
 from hypothesis import given, settings
@@ -20,16 +21,6 @@ from minigrad.tools.graph.steps import keep_steps
 from minigrad.tools.graph.timeline import columns
 
 LEAVES = ("parameter", "data")
-
-
-def rnn(steps, size=3, h=None):
-    """A hand-written cell, unrolled: the loss and the weights."""
-    w_xh, w_hh = mg.ones((size, size)).requires_grad_(), mg.ones((size, size)).requires_grad_()
-    x, h = mg.ones((steps, 2, size)), mg.zeros((2, size)) if h is None else h
-    for t in range(steps):
-        with mg.scope("cell", step=t):
-            h = mg.tanh(x[t] @ w_xh + h @ w_hh)
-    return (h * h).sum(), {"W_xh": w_xh, "W_hh": w_hh}
 
 
 def taped(make):

@@ -20,9 +20,8 @@ from .timeline import column_of, positions
 
 LEAVES = ("parameter", "data")
 
-COMPARABLE = (
-    10**6
-)  # where the lengths of two steps make more than this, only the labels of their operations are counted
+# Where the lengths of two steps multiply to more than this, only the labels of their operations are counted.
+COMPARABLE = 10**6
 
 Timeless = tuple[tuple[str, bool], ...]  # a chain of scopes without the numbers of its steps
 
