@@ -13,7 +13,7 @@ from typing import Any
 
 from .harness import Figure, Row
 
-PACKAGES = ("minigrad", "numpy", "numba", "torch", "jax", "autograd", "tinygrad")
+PACKAGES = ("minigrad", "numpy", "numba", "torch", "jax", "autograd", "tinygrad", "torchview", "torchviz")
 MANY = 50  # rows, or targets, of a group: more are put into one table, and into one line
 LONG_START = 1.0  # seconds; where a first call took longer, the table has a column for it
 

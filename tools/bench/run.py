@@ -11,6 +11,7 @@ from . import (
     bandwidth,
     cells,
     cross_entropy,
+    drawing,
     embedding,
     imports,
     length,
@@ -20,6 +21,7 @@ from . import (
     numba_kernels,
     optimizer,
     overhead,
+    pages,
     parse,
     recompute,
     scaling,
@@ -43,6 +45,8 @@ GROUPS = {
     "numba-kernels": numba_kernels.rows,
     "memory": memory.rows,
     "import": imports.rows,
+    "drawing": drawing.rows,
+    "page": pages.rows,
 }
 
 

@@ -70,13 +70,14 @@ def passes(graph: Graph, show: str) -> Graph:
     """The chosen passes, with a place for each time step: see `view`. Raises ValueError for an unknown choice."""
     if show not in PASSES:
         raise ValueError(f"show is one of {', '.join(PASSES)}, not {show!r}")
-    if show == "forward":
-        return columns(without_backward(graph))
-    recorded = is_recorded(graph)
-    graph = columns(graph)
-    if not recorded:
-        graph = with_derivatives(graph)
-    return backward_alone(graph) if show == "backward" else side_by_side(graph)
+    with gc_paused():
+        if show == "forward":
+            return columns(without_backward(graph))
+        recorded = is_recorded(graph)
+        graph = columns(graph)
+        if not recorded:
+            graph = with_derivatives(graph)
+        return backward_alone(graph) if show == "backward" else side_by_side(graph)
 
 
 def _is_one(steps: object) -> bool:

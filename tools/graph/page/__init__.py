@@ -12,6 +12,8 @@ import gzip
 import json
 from importlib.resources import files
 
+from minigrad.tape import gc_paused
+
 from ..looks import escape
 from ..model import Graph
 from .data import page_data
@@ -30,7 +32,8 @@ def page(graph: Graph, title: str = "") -> str:
     The page opens in browsers of 2023 and later: they can decompress what it holds.
     """
     assets = files(__package__)
-    content = json.dumps(page_data(graph), separators=(",", ":"), allow_nan=False)
+    with gc_paused():  # many small objects, and no cycles
+        content = json.dumps(page_data(graph), separators=(",", ":"), allow_nan=False)
     parts = {
         "TITLE": escape(title) or "Computation graph",
         "STYLE": assets.joinpath("page.css").read_text("utf-8"),
