@@ -155,10 +155,11 @@ def test_graph_of_both_passes_with_repeats_folded_and_gradients(folder):
     assert "gradient norm" in dot
 
 
-def test_graph_of_all_steps(folder):
-    run("graph", "char-lm", "--length", "12", "--all-steps", "--depth", "3", "--out", "all.dot", cwd=folder)
+@pytest.mark.parametrize(("steps", "shown"), [("all", range(12)), ("2", [0, 11]), ("0,3,-1", [0, 3, 11])])
+def test_graph_of_chosen_steps(folder, steps, shown):
+    run("graph", "char-lm", "--length", "12", "--steps", steps, "--depth", "3", "--out", "all.dot", cwd=folder)
     dot = (folder / "all.dot").read_text(encoding="utf-8")
-    assert all(f"<i>t</i> = {t}>" in dot for t in range(12))
+    assert [t for t in range(12) if f"<i>t</i> = {t}>" in dot] == list(shown)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,7 @@ def test_errors_are_one_line(folder, arguments, message):
         ["train", "char-lm", "--steps", "many"],
         ["sample", "--length", "0"],
         ["graph", "char-lm", "--steps", "0"],
+        ["graph", "char-lm", "--steps", "0,one"],
     ],
 )
 def test_wrong_usage_has_status_2(folder, arguments):

@@ -232,6 +232,7 @@ def test_pointing_at_an_operation_shows_all_that_is_known_of_it(lstm):
     assert "c = sigmoid(f) * c + sigmoid(i) * tanh(g)" in text
     assert "g times the output times (one less the output)" in text
     assert "the logistic function" in text
+    assert "Tape(details=True)" not in text
 
 
 def test_pointing_at_a_box_sums_up_what_it_holds(lstm):
@@ -241,6 +242,12 @@ def test_pointing_at_a_box_sums_up_what_it_holds(lstm):
     assert "weight_hh_l0 16×4" in text
     assert re.search(r"operations\s+\d{3}", text)
     assert "KiB for backward" in text
+
+
+def test_a_graph_without_details_says_how_to_get_them(opened):
+    page = opened(columns(build(nn.RNN(2, 3)(mg.ones((2, 1, 2)))[0].sum())))
+    page.locator("#world .item").first.hover()
+    assert "Tape(details=True)" in details(page)
 
 
 def test_a_click_highlights_what_is_upstream_and_downstream(lstm):

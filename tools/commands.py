@@ -114,12 +114,12 @@ def graph(
     name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")],
     length: Annotated[int, typer.Option(min=1, help="Time steps to unroll.")] = 6,
     steps: Annotated[
-        int,
+        str,
         typer.Option(
-            min=1, help="Time steps to draw, if there are more: the first ones and the last; 1 stands for all of them."
+            help="Time steps to draw: a number, for the first ones and the last, where 1 is one that stands for all; "
+            "or those to draw, as in 0,1,-1; or all."
         ),
-    ] = 4,
-    all_steps: Annotated[bool, typer.Option("--all-steps", help="Draw all time steps.")] = False,
+    ] = "4",
     depth: Annotated[
         int | None, typer.Option(min=0, help="Levels of modules to open; by default, as many as stay readable.")
     ] = None,
@@ -141,11 +141,22 @@ def graph(
     with mg.Tape(details=True) as tape:
         loss = from_program.unrolled(chosen, length)
     loss.backward()
-    shown = None if all_steps else steps
     if not title and (format or path.suffix.lstrip(".")) == "html":
         title = f"{name}, {length} time steps"
-    draw(tape, path, format, depth=depth, steps=shown, show=show, end=loss, gradients=gradients, title=title)
+    draw(tape, path, format, depth=depth, steps=_steps(steps), show=show, end=loss, gradients=gradients, title=title)
     print(path)
+
+
+def _steps(text: str) -> int | list[int] | None:
+    """The time steps that an option names, as `draw` takes them."""
+    if text == "all":
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.removeprefix("-").isdecimal() for part in parts) or parts in (["0"], ["-0"]):
+        raise typer.BadParameter(
+            f"a number such as 4, a list such as 0,1,-1, or all, not {text!r}", param_hint="--steps"
+        )
+    return [int(part) for part in parts] if len(parts) > 1 else int(text)
 
 
 def gradflow(

@@ -7,6 +7,9 @@ function element(name, text = "", attributes = {}) {
   return made;
 }
 
+const HINT =
+  "Values, gradients and lines of the program are known of what was recorded on minigrad.Tape(details=True): draw that tape.";
+
 function bytesText(bytes) {
   if (bytes < 1024) return `${bytes} bytes`;
   const unit = Math.min(3, Math.floor(Math.log2(bytes) / 10));
@@ -97,5 +100,6 @@ class Details {
     const heading = element("h2", item.label || "scope");
     heading.append(element("small", ` ${kind}`));
     this.section.replaceChildren(heading, table);
+    if (!graph.hasDetails) this.section.append(element("p", HINT, { class: "hint" }));
   }
 }
