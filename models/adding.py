@@ -21,10 +21,10 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
-from minigrad.tools import draw
 
 from . import files
 from .cells import CELLS
+from .pictures import draw_unrolled
 from .settings import BaseSettings, about
 from .training import Task as BaseTask
 from .training import conduct
@@ -141,9 +141,8 @@ class Task(BaseTask):
         return {"cell": self.settings.cell, "hidden": self.settings.hidden}
 
     def write(self, out: Path) -> list[Path]:
-        path = out / "graph.svg"
-        draw(unrolled(self.model, 4), path, title=f"The adding problem, {self.settings.cell}, four steps")
-        return [path]
+        title = f"The adding problem, {self.settings.cell}, four steps"
+        return draw_unrolled(unrolled, self.model, 4, out, title)
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -24,10 +24,10 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import Streams, Vocabulary, fetch, read_text
-from minigrad.tools import draw
 
 from . import files
 from .cells import CELLS
+from .pictures import draw_unrolled
 from .settings import BaseSettings, about
 from .training import Task as BaseTask
 from .training import conduct
@@ -254,10 +254,10 @@ class Task(BaseTask):
         return "".join(sample(self.model, length, 0.7, generator=mg.random.Generator(self.settings.seed)))
 
     def write(self, out: Path) -> list[Path]:
-        graph, text = out / "graph.svg", out / "sample.txt"
-        draw(unrolled(self.model, 4), graph, title="A character language model, unrolled over four characters")
+        text = out / "sample.txt"
         text.write_text(self.example(1000), encoding="utf-8")
-        return [graph, text]
+        title = "A character language model, unrolled over four characters"
+        return [text, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -34,11 +34,11 @@ import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import bucketed, fetch, pad, read_chorales, write_midi
 from minigrad.data.music import KEYS, LOWEST
-from minigrad.tools import draw
 
 from . import files
 from .cells import CELLS
 from .piano import TEMPO, draw_rolls, write_wav
+from .pictures import draw_unrolled
 from .settings import BaseSettings, about
 from .training import Task as BaseTask
 from .training import conduct
@@ -266,14 +266,14 @@ class Task(BaseTask):
         chorale = self.pieces["test"][0]
         prime, generator = chorale[:PRIME], mg.random.Generator(self.settings.seed)
         piece = compose(self.model, max(1, len(chorale) - len(prime)), self.settings.temperature, prime, generator)
-        paths = [out / name for name in ("chorale.mid", "sample.mid", "sample.wav", "rolls.png", "graph.svg")]
+        paths = [out / name for name in ("chorale.mid", "sample.mid", "sample.wav", "rolls.png")]
         write_midi(paths[0], chorale, TEMPO)
         write_midi(paths[1], piece, TEMPO)
         write_wav(paths[2], piece)
         title = f"The same beginning, continued by the model ({self.settings.cell})"
         draw_rolls(paths[3], {"A chorale of the test pieces": chorale, title: piece}, len(prime))
-        draw(unrolled(self.model, 4), paths[4], title=f"A model of chorales, {self.settings.cell}, four chords")
-        return paths
+        title = f"A model of chorales, {self.settings.cell}, four chords"
+        return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
 def train(settings: Settings) -> dict[str, Any]:

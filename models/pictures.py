@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import minigrad as mg
+from minigrad import nn
+from minigrad.tools import draw
 from minigrad.tools.figure import figure
 
 RIGHT, WRONG = "#1B4F72", "#B03A2E"
@@ -40,3 +43,22 @@ def grid(
     axes.set(xlim=(-0.1, columns), ylim=(1.2 * rows, -0.1), aspect="equal")
     axes.set_axis_off()
     drawn.savefig(path, format="png", dpi=110)
+
+
+def draw_unrolled(
+    unrolled: Callable[[Any, int], mg.Tensor], model: nn.Module, steps: int, out: Path, title: str
+) -> list[Path]:
+    """Draw the graph of a program's loss over a few time steps: a picture, and a page to look into and to play.
+
+    Args:
+        unrolled: gives the loss of a model over so many steps.
+        model: nothing of it changes, the gradients of its parameters included.
+        steps: to unroll.
+        out: the directory to write `graph.svg` and `graph.html` to.
+        title: a line above both.
+    """
+    with mg.enable_grad(), mg.Tape(details=True) as tape:
+        loss = unrolled(model, steps)
+    mg.differentiate(loss, list(model.parameters()), allow_unused=True)
+    picture = draw(tape, out / "graph.svg", end=loss, title=title)
+    return [out / "graph.svg", picture.save(out / "graph.html")]

@@ -41,10 +41,10 @@ from minigrad import nn, optim
 from minigrad.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.data import bucketed, fetch, pad
 from minigrad.metrics import edit_distance, error_rate
-from minigrad.tools import draw
 
 from . import files, speech_pictures
 from .cells import CELLS
+from .pictures import draw_unrolled
 from .settings import BaseSettings, about
 from .speech_recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
 from .training import Task as BaseTask
@@ -309,7 +309,7 @@ class Task(BaseTask):
 
     @mg.no_grad()
     def write(self, out: Path) -> list[Path]:
-        paths = [out / name for name in ("probabilities.png", "confusion.png", "heard.wav", "graph.svg")]
+        paths = [out / name for name in ("probabilities.png", "confusion.png", "heard.wav")]
         texts = self.measured(self.test)[1]
         order = sorted(range(len(texts)), key=lambda i: texts[i] == self.model.text_of(self.test[i].digit))
         first = {self.test[i].digit: i for i in reversed(order)}  # of each digit, one that was misunderstood if any was
@@ -320,9 +320,8 @@ class Task(BaseTask):
         speech_pictures.over_time(paths[0], examples, self.model.classes, HOP)
         speech_pictures.confusion(paths[1], self.table(texts))
         speech_pictures.join(paths[2], [self.test[i].samples for i in order[:10]], RATE)
-        with mg.enable_grad():
-            draw(unrolled(self.model, 4), paths[3], title=f"Spoken digits, bidirectional {self.settings.cell}")
-        return paths
+        title = f"Spoken digits, bidirectional {self.settings.cell}"
+        return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -25,10 +25,10 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import digit_images
-from minigrad.tools import draw
 
 from . import files
 from .cells import CELLS
+from .pictures import draw_unrolled
 from .settings import BaseSettings, about
 from .training import Task as BaseTask
 from .training import conduct
@@ -264,13 +264,11 @@ class Task(BaseTask):
         return dict(self.model.sizes)
 
     def write(self, out: Path) -> list[Path]:
-        graph = out / "graph.svg"
-        draw(unrolled(self.model, 3), graph, title="Three frames of a clip")
         paths = [out / name for name in ("clips.png", "clip.gif")]
         shown = self.shown_clips()
         strips(paths[0], shown)
         animation(paths[1], shown[-1])
-        return [graph, *paths]
+        return [*draw_unrolled(unrolled, self.model, 3, out, "Three frames of a clip"), *paths]
 
     def shown_clips(self, count: int = 6) -> list[Clip]:
         """Test clips to look at: up to two that the model gets wrong, and the first of the others."""

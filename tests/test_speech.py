@@ -215,7 +215,12 @@ def test_it_learns(trained):
 def test_the_files_are_there_and_valid(trained):
     settings, metrics, out = trained
     made = {"model.safetensors", "metrics.json", "loss.png", "probabilities.png", "confusion.png", "heard.wav"}
-    assert {path.name for path in out.iterdir()} == made | {"graph.svg", "log.jsonl", "checkpoint.safetensors"}
+    assert {path.name for path in out.iterdir()} == made | {
+        "graph.svg",
+        "graph.html",
+        "log.jsonl",
+        "checkpoint.safetensors",
+    }
     assert json.loads((out / "metrics.json").read_text()) == metrics
     for name in ("loss.png", "probabilities.png", "confusion.png"):
         assert image.imread(out / name).ndim == 3
