@@ -245,6 +245,21 @@ def test_nodes_do_not_overlap_and_lie_inside_their_frames(name, depth):
             assert y + height / 2 <= frame.top
 
 
+def test_what_only_the_loss_reads_stands_beside_it_and_not_beside_the_wide_network_below():
+    lstm = nn.LSTM(3, 4)
+    with mg.Tape() as tape:
+        outputs = lstm(mg.ones((6, 2, 3)))[0]
+        (outputs.sum() - mg.ones(())) ** 2
+    graph = view(build(tape), depth=2)
+    sizes = {n.id: size_of(n) for n in graph.nodes}
+    layout = laid_out(graph, sizes)
+    (subtract,) = (n for n in graph.nodes if n.label == "subtract")
+    (target,) = (e.source for e in graph.edges if e.target == subtract.id and graph.by_id()[e.source].kind == "data")
+    away = abs(layout.centers[target][0] - layout.centers[subtract.id][0])
+    assert away < 2 * sizes[target][0]
+    assert layout.width > 8 * sizes[target][0]
+
+
 def test_frames_overlap_only_if_one_lies_in_the_other():
     graph = view(build(GRAPHS["uneven"]()), depth=9)
     frames = laid_out(graph, {n.id: size_of(n) for n in graph.nodes}).frames

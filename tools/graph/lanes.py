@@ -6,17 +6,19 @@ are put into the order in which the edges between them are short.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from .model import Chain, Graph
 from .rows import in_backward, is_pass
 from .states import other_step
-from .timeline import positions
+from .timeline import column_of, positions
 
 LANE_GAP = 16.0
 LEFT, RIGHT = -1, -2  # the sides of a scope, where its lanes have their numbers
 NEAR = 2  # lanes searched on either side before a new one is opened
+FEW_ROWS = 60  # a higher item is compared with all others
 SORTABLE = 12  # more lanes than this keep the order in which they were opened
 
 
@@ -77,6 +79,8 @@ class Links:
         self.side: dict[int, int] = {}
         self.handed: dict[int, list[int]] = defaultdict(list)
         self.parameters = {node.id for node in graph.nodes if node.kind == "parameter"}
+        self.leaves = {node.id for node in graph.nodes if node.kind in ("parameter", "data")}
+        self.timeless = {node.id for node in graph.nodes if column_of(node.scope) is None}
         nodes = graph.by_id()
         behind_box = {node.id for node in graph.nodes if node.kind == "state" and node.count == 0}
         for edge in graph.edges:
@@ -126,14 +130,62 @@ def in_lanes(items: list[Item], links: Links) -> Item:
     if len(lanes) <= SORTABLE:
         _sort_lanes(lanes, _forces(items, where, links))
     lanes.sort(key=lambda lane: _pass_order(items[lane.items[0]].chain))
-    whole = Item(items[0].bottom, items[0].top, 0.0, [], [], items[0].first)
+    x = 0.0
+    placed: dict[int, float] = {}
     for lane in lanes:
         lefts, width = _within_lane([items[n] for n in lane.items], links)
-        for n, left in zip(lane.items, lefts, strict=True):
-            whole.add(items[n], whole.width + left)
-        whole.width += width + LANE_GAP
-    whole.width -= LANE_GAP
+        placed.update((n, x + left) for n, left in zip(lane.items, lefts, strict=True))
+        x += width + LANE_GAP
+    _towards_users(items, placed, links)
+    outermost = min(placed.values())
+    whole = Item(items[0].bottom, items[0].top, 0.0, [], [], items[0].first)
+    for n, left in placed.items():
+        whole.add(items[n], left - outermost)
+        whole.width = max(whole.width, left - outermost + items[n].width)
     return whole
+
+
+def _towards_users(items: list[Item], placed: dict[int, float], links: Links) -> None:
+    """Move leaves, and all that is outside of time, to what reads them, in place, as near as their rows allow.
+
+    A lane is as wide as its widest item: without this, they could stand far off beside a wide frame in other rows.
+    """
+    in_row: dict[int, set[int]] = defaultdict(set)
+    for n, item in enumerate(items):
+        for row in range(item.bottom, item.top + 1) if item.top - item.bottom < FEW_ROWS else ():
+            in_row[row].add(n)
+    tall = {n for n, item in enumerate(items) if item.top - item.bottom >= FEW_ROWS}
+    where = {i: (n, dx) for n, item in enumerate(items) for i, dx in item.nodes}
+    for n, item in enumerate(items):
+        if not _is_movable(item, links) or n in tall:
+            continue
+        for linked in (links.users, links.near):  # what nobody here reads goes to what it reads
+            pulls = [
+                placed[where[j][0]] + where[j][1] - dx
+                for i, dx in item.nodes
+                for j in linked[i]
+                if j in where and where[j][0] != n
+            ]
+            if pulls:
+                break
+        else:
+            continue
+        wanted = min(max(placed[n], min(pulls)), max(pulls))
+        near = tall.union(*(in_row[row] for row in range(item.bottom, item.top + 1))) - {n}
+        beside = [m for m in near if items[m].bottom <= item.top and items[m].top >= item.bottom]
+        low = max((placed[m] + items[m].width + LANE_GAP for m in beside if placed[m] < placed[n]), default=-math.inf)
+        high = min((placed[m] - LANE_GAP - item.width for m in beside if placed[m] > placed[n]), default=math.inf)
+        if low <= high:
+            placed[n] = min(max(wanted, low), high)
+
+
+def _is_movable(item: Item, links: Links) -> bool:
+    """Not time axes, nor what is in time steps; nor shared parameters, whose many lines run better from the side."""
+    if not item.chain:
+        if item.first in links.parameters and len(links.users[item.first]) > 1:
+            return False
+        return not item.axes and (item.first in links.leaves or item.first in links.timeless)
+    return not item.axes and not is_pass(item.chain) and all(place.step is None for place in item.chain)
 
 
 def _within_lane(items: list[Item], links: Links) -> tuple[list[float], float]:
