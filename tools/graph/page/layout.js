@@ -72,7 +72,8 @@ class Layout {
   /** The box of a backward pass that stands beside the forward pass; undefined if there is none. */
   backwardFrame() {
     const children = this.childrenOf(this.visible.tree.root);
-    return children.length > 1 ? children.find((child) => child.isBox && child.label === "backward") : undefined;
+    if (children.length < 2) return undefined;
+    return children.find((child) => child.isBox && this.graph.data.nodes.backward[child.first]);
   }
 
   /** Where an edge passes rows of other boxes: [x, lower y, upper y], from below. */
@@ -180,7 +181,9 @@ class Layout {
       children.filter((child) => child !== second),
     );
     const h = Math.max(first.h, second.h);
-    for (const child of children) child.top += h - first.h;
+    const down = h - first.h;
+    for (const child of children) child.top += down;
+    for (const bends of first.bends.values()) bends.forEach((bend) => ((bend[1] += down), (bend[2] += down)));
     second.left = first.w + COLUMN_GAP;
     second.top = h - second.h;
     return { ...first, w: second.left + second.w, h };

@@ -15,7 +15,7 @@ class Item {
     this.children = null; // of what can be opened
     this.open = false;
     this.node = -1; // of a leaf
-    this.step = null; // of a step its number; of a range [first, last]
+    this.step = null; // of a step, a range or an axis [first, last]
     this.carries = false; // whether a state goes from step to step inside
     this.first = Infinity; // the lowest node in it
     this.last = -1; // the highest
@@ -190,12 +190,9 @@ class Tree {
       if (meeting.kind !== "axis" && meeting.kind !== "range") continue;
       this.isState[e] = 1;
       this.handsOn[graph.source[e]] = 1;
-      meeting.carries = true;
-      for (let outer = meeting.parent; outer && outer.kind === "range"; outer = outer.parent) outer.carries = true;
-      if (meeting.kind === "range") {
-        let axis = meeting;
-        while (axis.kind === "range") axis = axis.parent;
-        axis.carries = true;
+      for (let box = meeting; ; box = box.parent) {
+        box.carries = true;
+        if (box.kind === "axis") break;
       }
     }
   }
