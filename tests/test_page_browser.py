@@ -291,6 +291,12 @@ def test_gradient_norms_colour_the_edges(lstm):
     lstm.locator("#gradients").check()
     assert path.evaluate("e => getComputedStyle(e).stroke") != plain
     assert re.search(r"norm \S+ to \S+", lstm.locator("#legend").inner_text())
+    unread = lstm.evaluate(
+        "minigrad.visible.edges.filter(e => e.to.kind === 'output' && e.to.label === 'stack')"
+        ".map(e => ({ norm: e.norm }))"
+    )
+    assert unread
+    assert {edge["norm"] for edge in unread} == {None}  # nothing depends on the final state: no gradient flows there
     lstm.locator("#gradients").uncheck()
     assert path.evaluate("e => getComputedStyle(e).stroke") == plain
 

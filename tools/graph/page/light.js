@@ -62,10 +62,9 @@ class Light {
     const [path] = drawn.children;
     path.style.stroke = path.style.strokeWidth = "";
     if (!this.gradients) return;
-    const norms = [...edge.sources].map((i) => this.tree.graph.norm(i)).filter((norm) => norm > 0);
-    if (!norms.length) return;
+    if (!edge.norm) return;
     const [least, most] = this.range;
-    const at = Math.log(mostOf(norms) / least) / (Math.log(most / least) || 1);
+    const at = Math.log(edge.norm / least) / (Math.log(most / least) || 1);
     path.style.stroke = this.scale[Math.round(at * (this.scale.length - 1))];
     path.style.strokeWidth = 0.8 + 4 * at;
   }

@@ -52,7 +52,10 @@ class Visible {
     return !this.leaves && (item.isBox ? item.operations === 0 : this.tree.graph.isLeaf(item.node));
   }
 
-  /** One edge for all that flows from one item to another, states apart. */
+  /**
+   * One edge for all that flows from one item to another, states apart; with the greatest norm of a gradient that flows
+   * along it, or null: from nodes that no gradient reached, none goes on.
+   */
   collectEdges() {
     const { graph, isState } = this.tree;
     const found = new Map();
@@ -62,15 +65,17 @@ class Visible {
       const to = this.at[graph.target[e]];
       if (from < 0 || to < 0 || from === to) continue;
       const key = (from * n + to) * 2 + isState[e];
-      const known = found.get(key);
-      if (known) known.sources.add(graph.source[e]);
-      else {
+      if (!found.has(key)) {
         const ends = { from: this.items[from], to: this.items[to] };
-        found.set(key, { ...ends, state: isState[e] === 1, sources: new Set([graph.source[e]]) });
+        found.set(key, { ...ends, state: isState[e] === 1, sources: new Set(), norm: null });
       }
+      const edge = found.get(key);
+      edge.sources.add(graph.source[e]);
+      const norm = graph.norm(graph.target[e]) === null ? null : graph.norm(graph.source[e]);
+      if (norm !== null) edge.norm = Math.max(edge.norm ?? 0, norm);
     }
     for (const item of this.items) {
-      if (item.carries) found.set(`loop ${item.id}`, { from: item, to: item, state: true, sources: new Set() });
+      if (item.carries) found.set(`loop ${item.id}`, { from: item, to: item, state: true, sources: new Set(), norm: null });
     }
     return [...found.values()];
   }
