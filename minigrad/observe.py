@@ -11,7 +11,7 @@ import numpy as np
 
 from . import dtypes
 from .backends.deferred import DEFERRED
-from .entry import Constant, Entry, norm_of, summary
+from .entry import Constant, Entry, memory_of, norm_of, summary
 from .record import Recorded
 from .scope import local
 from .source import calling_line
@@ -136,8 +136,7 @@ class Tape(Observer):
 
     def _account(self, array: Any) -> int:
         """The bytes behind an array, if no earlier array was a view of the same memory."""
-        while getattr(array, "base", None) is not None and hasattr(array.base, "nbytes"):
-            array = array.base
+        array = memory_of(array)
         if id(array) in self._buffers:
             return 0
         self._buffers[id(array)] = array

@@ -105,6 +105,23 @@ def test_a_tape_with_details_tells_source_lines_values_and_gradients():
     assert build(loss).nodes[-1].value is None  # a graph alone knows none of it
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: nn.LSTM(3, 4, 2), lambda: nn.GRU(3, 4, bidirectional=True), lambda: nn.RNN(3, 4)]
+)
+def test_a_graph_alone_knows_what_it_keeps_for_backward(make):
+    module = make()
+    with mg.Tape(details=True) as tape:
+        loss = (module(mg.ones((5, 2, 3)))[0] ** 2).sum()
+    graph = build(loss, details=True)
+    assert sum(node.saved_bytes for node in graph.nodes) == tape.saved_bytes
+    of_tape = [(n.label, n.scope, n.value) for n in build(tape).nodes]
+    kept = [(n.label, n.scope, n.value) for n in graph.nodes if n.kind == "operation" and n.value is not None]
+    assert len(kept) > 5
+    assert all(node in of_tape for node in kept)
+    loss.backward()
+    assert all(n.saved_bytes == 0 and n.value is None for n in build(loss, details=True).nodes)
+
+
 def test_json_round_trip():
     with mg.Tape() as tape:
         loss, _ = rnn(2)

@@ -11,16 +11,20 @@ from minigrad.scope import Scope
 from minigrad.tape import Leaf, Node, ancestors, gc_paused
 from minigrad.tensor import Tensor
 
+from .kept import note_kept
 from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
 
 
-def build(source: Tensor | Tape | Graph | Iterable[Tensor], names: Mapping[str, Tensor] | None = None) -> Graph:
+def build(
+    source: Tensor | Tape | Graph | Iterable[Tensor], names: Mapping[str, Tensor] | None = None, details: bool = False
+) -> Graph:
     """The graph behind tensors, or on a tape.
 
     Args:
         source: a tensor that was computed (or several), whose whole history is taken; or a `Tape`, which knows
             constants, saved bytes and gradient norms as well. A Graph is returned as it is.
         names: names for leaves that have none, as for the weights of a cell written without a module.
+        details: without a tape, also tell what nodes keep for backward: bytes, and values in a few numbers.
 
     Raises:
         TypeError: the source is none of these.
@@ -30,16 +34,18 @@ def build(source: Tensor | Tape | Graph | Iterable[Tensor], names: Mapping[str, 
         return source
     named = {id(t.node): name for name, t in (names or {}).items() if t.node is not None}
     with gc_paused():  # thousands of new nodes, and no cycles
-        return _built(source, named)
+        return _built(source, named, details)
 
 
-def _built(source: Tensor | Tape | Iterable[Tensor], named: Mapping[int, str]) -> Graph:
+def _built(source: Tensor | Tape | Iterable[Tensor], named: Mapping[int, str], details: bool) -> Graph:
     lines, outputs = _lines(source)
+    if details and not isinstance(source, Tape):
+        note_kept(lines)
     graph = Graph()
     chains = _Chains()
     for entry in lines:
         made = _graph_node(entry, entry.number in outputs, named, chains)
-        made.saved_bytes = entry.saved_bytes if isinstance(source, Tape) else None
+        made.saved_bytes = entry.saved_bytes if details or isinstance(source, Tape) else None
         graph.nodes.append(made)
         for operand, i in enumerate(entry.inputs):
             if i is not None:

@@ -86,6 +86,9 @@ FORMATS: dict[str, Callable[[Picture], bytes]] = {
 }
 
 
+WHOLE = ("html", "json")  # what shows all that is known of a node
+
+
 def draw(
     source: Tensor | Tape | Graph | Module | Iterable[Tensor],
     path: str | Path | None = None,
@@ -145,7 +148,7 @@ def draw(
         source = record(source, _arguments(inputs), gradients or show != "forward" or format == "html")
     elif inputs is not None:
         raise TypeError(f"inputs are for a module, not for a {type(source).__name__}")
-    graph = build(source, names)
+    graph = build(source, names, details=format in WHOLE)
     limits = _find(start, source, graph, "start"), _find(end, source, graph, "end")
     shown = view(graph, depth, steps, show, *limits)
     picture = Picture(graph, shown, to_dot(shown, title, legend, gradients), title, show)

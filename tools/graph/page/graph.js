@@ -18,7 +18,7 @@ class Graph {
     this.operand = Int32Array.from(edges.operand);
     this.inputs = adjacency(this.count, this.target, this.source); // the edges that end at a node are in order
     this.users = adjacency(this.count, this.source, this.target);
-    this.hasDetails = nodes.value.some((summary) => summary !== 0);
+    this.hasDetails = nodes.source.some((i) => texts[i]); // which a tape notes, if it is asked to
     this.operations = [];
     for (let i = 0; i < this.count; i++) if (!this.isLeaf(i)) this.operations.push(i);
   }
