@@ -9,6 +9,7 @@ import sys
 from typing import NamedTuple
 
 CORE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+GENERATED = "<minigrad>"  # stands for the file of code that is made while a program runs
 # Inside this package, but written in operations as any program is: their lines tell a reader something.
 BUILT_ON_IT = tuple(os.path.join(CORE, name, "") for name in ("nn", "models", "tools"))
 
@@ -39,6 +40,8 @@ class Source(NamedTuple):
 
 @functools.cache
 def _in_core(file: str) -> bool:
+    if file == GENERATED:
+        return True
     path = os.path.abspath(file)
     return path.startswith(CORE) and not path.startswith(BUILT_ON_IT)
 

@@ -189,6 +189,14 @@ def test_the_line_of_a_module_is_its_own_and_not_the_core_s():
     assert any("sigmoid" in source.text for source in sources)
 
 
+def test_what_backward_records_has_the_line_that_started_it():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.Tape(details=True) as tape:
+        (x * x).tanh().sum().backward(create_graph=True)
+    lines = {entry.source.text for entry in tape if entry.node.scope.backward and entry.source}
+    assert lines == {"(x * x).tanh().sum().backward(create_graph=True)"}
+
+
 def test_a_tape_without_details_notes_none():
     x = mg.tensor([1.0], requires_grad=True)
     with mg.Tape() as tape:

@@ -27,6 +27,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..source import GENERATED
+
 Rule = Callable[..., Any]
 
 DEFAULT_NAMES = ("x", "y", "z")
@@ -110,7 +112,7 @@ class _Savers(dict[int, Callable[[Any, Sequence[Any]], tuple[Any, ...]]]):
             wanted = [name in needs for name in row.inputs[:n]]
         kept = [f"xs[{i}]" if w else "None" for i, w in enumerate(wanted)]
         source = ", ".join(["out" if "out" in needs else "None", *kept])
-        function = self[key] = eval(f"lambda out, xs: ({source},)")
+        function = self[key] = eval(compile(f"lambda out, xs: ({source},)", GENERATED, "eval"))
         return function
 
 
@@ -142,7 +144,8 @@ def _adapt(primitive: Primitive, rule: Rule | None, i: int) -> Callable[..., Any
         else:
             source = f"params[{name!r}]"
         arguments.append(source)
-    return eval(f"lambda g, saved, params, parent, xp: rule({', '.join(arguments)})", {"rule": rule})
+    text = f"lambda g, saved, params, parent, xp: rule({', '.join(arguments)})"
+    return eval(compile(text, GENERATED, "eval"), {"rule": rule})
 
 
 PRIMITIVES: dict[str, Primitive] = {}
