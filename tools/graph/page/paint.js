@@ -131,7 +131,8 @@ class Painter {
     const [x, start] = startOf(edge);
     const before = this.labels.get(edge.from) ?? 0; // values of other shapes begin at the same place
     if (!edge.state) this.labels.set(edge.from, before + 1);
-    const y = start - 6 - 11 * (edge.state ? 0 : before);
+    const above = edge.state ? 0 : 11 * before + (edge.from.carries ? LOOP : 0); // the loop of a state is there
+    const y = start - 6 - above;
     const text = edge.sources.size > 1 ? `${edge.sources.size} × (${shape})` : shape;
     const to = edge.to.x >= edge.from.x ? 6 : -6 - measure(text, SMALL_FONT);
     group.append(make("text", { x: edge.state ? x + to : x + 5, y }, text));
