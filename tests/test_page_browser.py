@@ -412,6 +412,15 @@ def test_the_keyboard_reaches_and_opens_everything(lstm):
     assert box(lstm, "l0, module").get_attribute("aria-expanded") == "false"
 
 
+def test_the_keyboard_moves_the_picture(lstm):
+    lstm.locator("#graph").focus()
+    place = lambda: box(lstm, "LSTM, module").bounding_box()
+    before = place()
+    lstm.keyboard.press("Shift+ArrowRight")
+    lstm.keyboard.press("Shift+ArrowUp")
+    assert (place()["x"] - before["x"], place()["y"] - before["y"]) == pytest.approx((-80, 80), abs=1)
+
+
 def test_tab_leaves_the_graph_in_one_step(lstm):
     lstm.locator("#graph").focus()
     lstm.keyboard.press("ArrowDown")

@@ -1,5 +1,6 @@
 // The graph by keyboard: the focus moves from box to box as they stand in the picture.
 
+const PAN = 80; // pixels
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 class Keys {
@@ -54,7 +55,10 @@ class Keys {
   inGraph(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const item = this.focused;
-    if (event.key in DIRECTIONS) this.focus(this.next(item, DIRECTIONS[event.key]));
+    if (event.key in DIRECTIONS && event.shiftKey) {
+      const [dx, dy] = DIRECTIONS[event.key];
+      this.app.viewport.pan(-dx * PAN, -dy * PAN);
+    } else if (event.key in DIRECTIONS) this.focus(this.next(item, DIRECTIONS[event.key]));
     else if (event.key === "Enter" && item?.isBox) this.app.toggle(item);
     else if (event.key === "Backspace" && item) this.close(item);
     else if (event.key === " " && item) this.app.choose(this.app.light.selected === item ? null : item);
