@@ -21,6 +21,7 @@ from ..record import wrap
 from ..tape import no_grad
 from ..tensor import Tensor
 from .module import Module
+from .utils import with_cells
 
 _GAINS = {
     "linear": 1.0,
@@ -154,7 +155,7 @@ def recurrent_(module: Module, forget_bias: float = 1.0, generator: Generator | 
 
     Raises ValueError if there is no standard cell in the module.
     """
-    cells = [cell for m in module.modules() for cell in _cells(m)]
+    cells = [part for part in with_cells(module) if _is_standard(part)]
     if not cells:
         raise ValueError(
             f"recurrent_: there is no RNN, LSTM or GRU, nor a cell of one, in this {type(module).__name__}"
@@ -176,10 +177,8 @@ def recurrent_(module: Module, forget_bias: float = 1.0, generator: Generator | 
     return module
 
 
-def _cells(module: Any) -> list[Any]:
-    """The module itself if it is a standard cell, or those of a stack of layers, which are not among its modules."""
-    found = module.cells() if callable(getattr(type(module), "cells", None)) else [module]
-    return [cell for cell in found if hasattr(cell, "gates") and isinstance(getattr(cell, "weight_hh", None), Tensor)]
+def _is_standard(cell: Any) -> bool:
+    return hasattr(cell, "gates") and isinstance(getattr(cell, "weight_hh", None), Tensor)
 
 
 def _by_gates(fill: Callable[..., Tensor], weight: Tensor, gates: int, generator: Generator | None) -> None:

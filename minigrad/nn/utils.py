@@ -1,14 +1,23 @@
-"""Helpers: gradient clipping, which is defined in `minigrad.optim`, where PyTorch has it; and `evaluating`."""
+"""Helpers: gradient clipping, which is defined in `minigrad.optim` and which PyTorch has here; modes; cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..optim.clip import clip_grad_norm_, clip_grad_value_
 from .module import Module
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "evaluating"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "evaluating", "with_cells"]
+
+
+def with_cells(module: Module) -> Iterator[Any]:
+    """A module and all modules in it, and the cells of stacks of layers, which are not among their modules."""
+    for part in module.modules():
+        yield part
+        if callable(getattr(type(part), "cells", None)):  # the method, not a module that somebody called `cells`
+            yield from part.cells()  # type: ignore[attr-defined]
 
 
 @contextmanager

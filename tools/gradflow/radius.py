@@ -15,6 +15,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.nn.utils import with_cells
 
 from .table import aligned
 
@@ -107,12 +108,10 @@ def _cells(module: nn.Module) -> list[tuple[str, Any, mg.Tensor]]:
     """The name of W_hh, the cell, and W_hh, for all standard cells."""
     names = {id(p): name for name, p in module.named_parameters()}
     found: dict[int, tuple[str, Any, mg.Tensor]] = {}
-    for each in module.modules():
-        of_stack = getattr(each, "cells", None)  # which are not among its modules
-        for cell in [each, *(of_stack() if callable(of_stack) else ())]:
-            weight = getattr(cell, "weight_hh", None)
-            if isinstance(weight, mg.Tensor) and isinstance(getattr(cell, "gates", None), int):
-                found.setdefault(id(weight), (names.get(id(weight), "weight_hh"), cell, weight))
+    for cell in with_cells(module):
+        weight = getattr(cell, "weight_hh", None)
+        if isinstance(weight, mg.Tensor) and isinstance(getattr(cell, "gates", None), int):
+            found.setdefault(id(weight), (names.get(id(weight), "weight_hh"), cell, weight))
     return list(found.values())
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from minigrad import Tape, nn
+from minigrad.nn.utils import with_cells
 
-from ..graph.fold import without_backward
 from ..graph.from_tape import build
-from ..graph.model import Chain, Graph, GraphNode, Place
+from ..graph.model import LEAVES, Chain, Graph, GraphNode, Place
+from ..graph.passes import without_backward
 from ..graph.states import other_step
 from ..graph.timeline import columns
 
@@ -69,7 +70,7 @@ def find_states(graph: Graph, tape: Tape) -> list[State]:
         slot = slots[edge.target] = slots.get(edge.target, -1) + 1
         source, target = nodes[whole.get(edge.source, edge.source)], nodes[edge.target]
         k = other_step(source.scope, target.scope)
-        if k is None or source.kind in ("parameter", "data"):
+        if k is None or source.kind in LEAVES:
             continue
         t, read_at = source.scope[k].step, target.scope[k].step
         assert t is not None
@@ -170,10 +171,8 @@ def names_of(states: list[State], known: Mapping[int, tuple[str, ...]]) -> list[
 def state_names(model: nn.Module | None) -> dict[int, tuple[str, ...]]:
     """The names of the parts of a state, by how many parts there are; left out where cells do not agree."""
     found: dict[int, set[tuple[str, ...]]] = {}
-    for module in () if model is None else model.modules():
-        of_stack = getattr(module, "cells", None)  # which are not among its modules
-        for cell in [module, *(of_stack() if callable(of_stack) else ())]:
-            names = tuple(getattr(cell, "state_names", ()))
-            if names:
-                found.setdefault(len(names), set()).add(names)
+    for cell in () if model is None else with_cells(model):
+        names = tuple(getattr(cell, "state_names", ()))
+        if names:
+            found.setdefault(len(names), set()).add(names)
     return {n: names.pop() for n, names in found.items() if len(names) == 1}

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from minigrad.entry import Summary
 
-# What a node can be. The last four do not come from the tape, but from folding.
-KINDS = ("operation", "output", "parameter", "data", "module", "state", "ellipsis")
+# What a node can be. What is neither does not come from the tape, but from folding.
+OPERATIONS = ("operation", "output")
+LEAVES = ("parameter", "data")
+KINDS = (*OPERATIONS, *LEAVES, "module", "state", "ellipsis")
 
 BACKWARD = "backward"  # the name of the outermost place of everything that a backward pass recorded
 FORWARD = "forward"  # that of everything else, where both stand side by side
@@ -129,6 +132,15 @@ class Graph:
         """The nodes by id."""
         return {node.id: node for node in self.nodes}
 
+    def neighbours(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """For each node that has some, the ids of its inputs, and those of its users."""
+        inputs: dict[int, list[int]] = defaultdict(list)
+        users: dict[int, list[int]] = defaultdict(list)
+        for edge in self.edges:
+            inputs[edge.target].append(edge.source)
+            users[edge.source].append(edge.target)
+        return inputs, users
+
     def to_dict(self) -> dict[str, Any]:
         """The graph as lists, dictionaries, numbers and strings."""
         return {
@@ -213,7 +225,7 @@ def place_leaves(graph: Graph) -> None:
     places: dict[int, Chain] = {}
     for edge in graph.edges:
         leaf, user = nodes[edge.source], nodes[edge.target]
-        if leaf.kind not in ("parameter", "data"):
+        if leaf.kind not in LEAVES:
             continue
         if leaf.id not in places:
             places[leaf.id] = user.scope
