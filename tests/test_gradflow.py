@@ -329,3 +329,22 @@ def test_clipping_limits_what_exploded():
     before = optim.clip_grad_norm_(model.parameters(), 1.0)
     assert before > 1e10
     assert math.sqrt(sum(norm(p.grad) ** 2 for p in model.parameters())) == pytest.approx(1.0)
+
+
+def test_a_model_may_call_its_list_of_modules_cells():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cells = nn.ModuleList([nn.LSTMCell(2, 3)])
+
+        def forward(self, x):
+            state = None
+            for x_t in x:
+                h, state = self.cells[0](x_t, state)
+            return h
+
+    model = Model()
+    with mg.Tape() as tape:
+        loss = (model(mg.ones((4, 1, 2))) ** 2).sum()
+    loss.backward()
+    assert [name.split()[-1] for name in gradient_flow(tape, model)] == ["h", "c"]
