@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .gradients import Scale
 from .layout import Layout
 from .looks import CARD, CARDS, LOOKS, SMALL, quoted, text_width
-from .model import Graph, GraphEdge, GraphNode, shape_text
+from .model import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 from .routes import LOOP, Point, Route, Router, is_loop
 from .rows import ROW_GAP, in_backward
 
@@ -102,7 +102,7 @@ def _look(edge: GraphEdge, source: GraphNode, target: GraphNode, scale: Scale | 
 
 def _text(edge: GraphEdge, source: GraphNode) -> str:
     """The shape of the values, where it does not stand in the node that they come from."""
-    if source.kind in ("parameter", "data") or edge.shape is None:
+    if source.kind in LEAVES or edge.shape is None:
         return ""
     if source.kind == "state" and not source.detail:
         return ""

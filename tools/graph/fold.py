@@ -92,9 +92,7 @@ def _is_one(steps: object) -> bool:
 def without_rearranging(graph: Graph) -> Graph:
     """The graph in which a transposed or reshaped parameter counts as that parameter."""
     nodes = graph.by_id()
-    sources: dict[int, list[int]] = defaultdict(list)
-    for edge in graph.edges:
-        sources[edge.target].append(edge.source)
+    sources, _ = graph.neighbours()
     owner: dict[int, int] = {}
     for node in graph.nodes:
         if node.kind == "operation" and node.label in REARRANGING and len(sources[node.id]) == 1:

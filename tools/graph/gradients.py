@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from .looks import FAINT, SMALL
-from .model import Graph
+from .model import LEAVES, Graph
 
 # From small to large: part of viridis (S. van der Walt and N. Smith, 2015), which is perceptually even, safe for
 # colour-blind readers, and darker the larger the number. Its light end is left out: it would vanish on white.
@@ -28,7 +28,7 @@ class Scale:
 
     def __init__(self, graph: Graph) -> None:
         nodes = graph.by_id()
-        leaf = {node.id for node in nodes.values() if node.kind in ("parameter", "data")}
+        leaf = {node.id for node in nodes.values() if node.kind in LEAVES}
         inner = [edge for edge in graph.edges if edge.source not in leaf]
         if inner and all(edge.grad_norm is None for edge in inner):
             raise ValueError(

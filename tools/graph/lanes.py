@@ -10,7 +10,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from .model import Chain, Graph
+from .model import LEAVES, Chain, Graph
 from .rows import in_backward, is_pass
 from .states import other_step
 from .timeline import column_of, positions
@@ -18,7 +18,6 @@ from .timeline import column_of, positions
 LANE_GAP = 16.0
 LEFT, RIGHT = -1, -2  # the sides of a scope, where its lanes have their numbers
 NEAR = 2  # lanes searched on either side before a new one is opened
-FEW_ROWS = 60  # a higher item is compared with all others
 SORTABLE = 12  # more lanes than this keep the order in which they were opened
 
 
@@ -79,7 +78,7 @@ class Links:
         self.side: dict[int, int] = {}
         self.handed: dict[int, list[int]] = defaultdict(list)
         self.parameters = {node.id for node in graph.nodes if node.kind == "parameter"}
-        self.leaves = {node.id for node in graph.nodes if node.kind in ("parameter", "data")}
+        self.leaves = {node.id for node in graph.nodes if node.kind in LEAVES}
         self.timeless = {node.id for node in graph.nodes if column_of(node.scope) is None}
         nodes = graph.by_id()
         behind_box = {node.id for node in graph.nodes if node.kind == "state" and node.count == 0}
@@ -152,12 +151,11 @@ def _towards_users(items: list[Item], placed: dict[int, float], links: Links) ->
     """
     in_row: dict[int, set[int]] = defaultdict(set)
     for n, item in enumerate(items):
-        for row in range(item.bottom, item.top + 1) if item.top - item.bottom < FEW_ROWS else ():
+        for row in range(item.bottom, item.top + 1):
             in_row[row].add(n)
-    tall = {n for n, item in enumerate(items) if item.top - item.bottom >= FEW_ROWS}
     where = {i: (n, dx) for n, item in enumerate(items) for i, dx in item.nodes}
     for n, item in enumerate(items):
-        if not _is_movable(item, links) or n in tall:
+        if not _is_movable(item, links):
             continue
         for linked in (links.users, links.near):  # what nobody here reads goes to what it reads
             pulls = [
@@ -171,8 +169,7 @@ def _towards_users(items: list[Item], placed: dict[int, float], links: Links) ->
         else:
             continue
         wanted = min(max(placed[n], min(pulls)), max(pulls))
-        near = tall.union(*(in_row[row] for row in range(item.bottom, item.top + 1))) - {n}
-        beside = [m for m in near if items[m].bottom <= item.top and items[m].top >= item.bottom]
+        beside = set[int]().union(*(in_row[row] for row in range(item.bottom, item.top + 1))) - {n}
         low = max((placed[m] + items[m].width + LANE_GAP for m in beside if placed[m] < placed[n]), default=-math.inf)
         high = min((placed[m] - LANE_GAP - item.width for m in beside if placed[m] > placed[n]), default=math.inf)
         if low <= high:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from .model import BACKWARD, FORWARD, Graph, GraphEdge, GraphNode, Place, place_leaves
+from .model import BACKWARD, FORWARD, LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode, Place, place_leaves
 from .path import reached
 
 PASSES = ("forward", "backward", "both")
@@ -26,7 +26,7 @@ def is_recorded(graph: Graph) -> bool:
 def without_backward(graph: Graph) -> Graph:
     """The graph without the nodes that derivative rules recorded. If nothing else is there, the graph itself."""
     kept = {node.id for node in graph.nodes if not node.backward}
-    operations = [node for node in graph.nodes if node.kind in ("operation", "output")]
+    operations = [node for node in graph.nodes if node.kind in OPERATIONS]
     if len(kept) == len(graph.nodes) or all(node.backward for node in operations):
         return graph
     edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
@@ -40,7 +40,7 @@ def backward_alone(graph: Graph) -> Graph:
     Raises ValueError if there are none.
     """
     nodes = graph.by_id()
-    leaves = {id for id, node in nodes.items() if node.kind in ("parameter", "data") and not node.backward}
+    leaves = {id for id, node in nodes.items() if node.kind in LEAVES and not node.backward}
     own = {id for id, node in nodes.items() if node.backward}
     if not own:
         raise ValueError("there is no backward pass to show: nothing here wants gradients")
@@ -60,14 +60,13 @@ def side_by_side(graph: Graph) -> Graph:
     crossing = [
         edge
         for edge in graph.edges
-        if nodes[edge.source].kind not in ("parameter", "data")
-        and nodes[edge.target].backward > nodes[edge.source].backward
+        if nodes[edge.source].kind not in LEAVES and nodes[edge.target].backward > nodes[edge.source].backward
     ]
     edges = graph.edges
     if len(crossing) > FEW_EDGES:
         gone = {(edge.source, edge.target) for edge in crossing}
         edges = [edge for edge in edges if (edge.source, edge.target) not in gone]
-    operations = [node for node in graph.nodes if node.kind in ("operation", "output")]
+    operations = [node for node in graph.nodes if node.kind in OPERATIONS]
     begin = min((node.id for node in operations if node.backward), default=-1)
     before = [node for node in operations if not node.backward and node.id < begin]
     if before and (not crossing or edges is not graph.edges):
@@ -84,7 +83,7 @@ def _read_by_both(graph: Graph, nodes: dict[int, GraphNode]) -> set[int]:
     """Leaves outside the two passes, because both of them read them."""
     readers: dict[int, set[bool]] = defaultdict(set)
     for edge in graph.edges:
-        if nodes[edge.source].kind in ("parameter", "data"):
+        if nodes[edge.source].kind in LEAVES:
             readers[edge.source].add(nodes[edge.target].backward)
     return {leaf for leaf, passes in readers.items() if len(passes) > 1}
 
@@ -134,10 +133,10 @@ def _wants_gradients(node: GraphNode) -> bool:
 
 def _beginnings(graph: Graph, users: dict[int, list[int]]) -> list[int]:
     """Where backward began: nodes that have a gradient although nothing that used them has one; else the outputs."""
-    having = {node.id for node in graph.nodes if node.kind in ("operation", "output") and node.grad_norm is not None}
+    having = {node.id for node in graph.nodes if node.kind in OPERATIONS and node.grad_norm is not None}
     if having:
         return [i for i in sorted(having) if not any(j in having for j in users[i])]
-    operations = [node for node in graph.nodes if node.kind in ("operation", "output")]
+    operations = [node for node in graph.nodes if node.kind in OPERATIONS]
     return [node.id for node in operations if node.kind == "output" or not users[node.id]]
 
 

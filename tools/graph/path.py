@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from .model import Graph, GraphNode
@@ -19,11 +18,7 @@ def between(graph: Graph, start: Iterable[int] | None, end: Iterable[int] | None
 
     Raises ValueError if there is no path.
     """
-    users: dict[int, list[int]] = defaultdict(list)
-    inputs: dict[int, list[int]] = defaultdict(list)
-    for edge in graph.edges:
-        users[edge.source].append(edge.target)
-        inputs[edge.target].append(edge.source)
+    inputs, users = graph.neighbours()
     kept = {node.id for node in graph.nodes}
     for ends, onward in ((start, users), (end, inputs)):
         if ends is not None:

@@ -15,10 +15,8 @@ from difflib import SequenceMatcher
 from minigrad.entry import Summary
 
 from .contract import joint_norm
-from .model import Chain, Graph, GraphEdge, GraphNode, Place
+from .model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
 from .timeline import column_of, positions
-
-LEAVES = ("parameter", "data")
 
 # Where the lengths of two steps multiply to more than this, only the labels of their operations are counted.
 COMPARABLE = 10**6
@@ -108,7 +106,7 @@ def _with_counts(nodes: list[GraphNode]) -> list[GraphNode]:
     most: dict[Chain, int] = defaultdict(int)
     for node in nodes:
         most[columns[node.id]] = max(most[columns[node.id]], node.repeats)
-    told = ("module",), ("module", "operation", "output", "state")
+    told = ("module",), ("module", *OPERATIONS, "state")
     return [
         replace(node, label=f"{node.label} × {node.repeats}")
         if node.repeats > 1 and node.kind in told[node.repeats < most[columns[node.id]]]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .model import BACKWARD, FORWARD, Chain, Graph, Place, common
+from .model import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
 from .states import outermost_column
 from .timeline import positions
 
@@ -93,7 +93,7 @@ class _Links:
         self.users: dict[int, list[int]] = defaultdict(list)
         self.carried: dict[int, list[int]] = defaultdict(list)
         self.entrances: dict[Chain, set[int]] = defaultdict(set)
-        self.leaves = {node.id for node in graph.nodes if node.kind in ("parameter", "data")}
+        self.leaves = {node.id for node in graph.nodes if node.kind in LEAVES}
         self.nodes = graph.by_id()
         first: dict[Chain, int] = {}
         for node in graph.nodes:

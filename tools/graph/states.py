@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from .model import Chain, Graph, GraphEdge, GraphNode, common
+from .model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, common
 from .timeline import positions
 
 
@@ -25,7 +25,7 @@ def with_states(graph: Graph) -> Graph:
         if not _is_carried(edge, nodes) and id(edge) not in handed_over:
             edges.append(edge)
             continue
-        if source.kind in ("operation", "output", "state"):
+        if source.kind in (*OPERATIONS, "state"):
             source.kind = "state" if source.kind == "operation" else source.kind
             edges.append(replace(edge, state=True))
             continue
@@ -48,7 +48,7 @@ def with_states(graph: Graph) -> Graph:
 
 def _is_carried(edge: GraphEdge, nodes: dict[int, GraphNode]) -> bool:
     source, target = nodes[edge.source], nodes[edge.target]
-    return source.kind not in ("parameter", "data") and other_step(source.scope, target.scope) is not None
+    return source.kind not in LEAVES and other_step(source.scope, target.scope) is not None
 
 
 def _handed_over(graph: Graph) -> set[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from .model import Chain, Graph, GraphNode, Place, place_leaves
+from .model import OPERATIONS, Chain, Graph, GraphNode, Place, place_leaves
 
 
 @dataclass
@@ -130,12 +130,12 @@ def _adopt(graph: Graph) -> None:
             loop.rank[node.id] = loop.order.setdefault(place.step, len(loop.order))
             loop.first = node.id if loop.first < 0 else loop.first
             loop.last = node.id
-        elif node.kind in ("operation", "output"):
+        elif node.kind in OPERATIONS:
             outside[node.scope].append(node.id)
     if not loops:
         return
     nodes = graph.by_id()
-    inputs, users = _neighbours(graph)
+    inputs, users = graph.neighbours()
     for (chain, axis), loop in loops.items():
         free = [i for i in outside[chain] if column_of(nodes[i].scope) is None]
         steps = {rank: step for step, rank in loop.order.items()}
@@ -174,12 +174,3 @@ def _belonging(
     # What only prepares the first step, such as an initial state, stays outside.
     strangers = {i for i in free if rank.get(i) == 0 and i < loop.first and nodes[i].label not in before[1]}
     return {i: rank[i] for i in free if i in rank and i not in strangers}
-
-
-def _neighbours(graph: Graph) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
-    inputs: dict[int, list[int]] = defaultdict(list)
-    users: dict[int, list[int]] = defaultdict(list)
-    for edge in graph.edges:
-        inputs[edge.target].append(edge.source)
-        users[edge.source].append(edge.target)
-    return inputs, users

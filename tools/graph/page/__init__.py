@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from minigrad.tape import gc_paused
 
-from ..looks import escape
+from ..looks import LOOKS, escape
 from ..model import Graph
 from .data import page_data
 
@@ -34,9 +34,10 @@ def page(graph: Graph, title: str = "") -> str:
     assets = files(__package__)
     with gc_paused():  # many small objects, and no cycles
         content = json.dumps(page_data(graph), separators=(",", ":"), allow_nan=False)
+    fills = "".join(f" --{kind}: {look.fill};" for kind, look in LOOKS.items())  # those of the pictures
     parts = {
         "TITLE": escape(title) or "Computation graph",
-        "STYLE": assets.joinpath("page.css").read_text("utf-8"),
+        "STYLE": f":root {{{fills} }}\n" + assets.joinpath("page.css").read_text("utf-8"),
         "SCRIPT": "\n".join(assets.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS),
         "DATA": base64.b64encode(gzip.compress(content.encode(), 9, mtime=0)).decode(),
     }

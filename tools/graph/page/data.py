@@ -11,7 +11,7 @@ from minigrad.entry import Summary
 from minigrad.words import RULES, rule_in_words
 
 from ..gradients import COLOURS
-from ..model import Chain, Graph, GraphNode, shape_text
+from ..model import OPERATIONS, Chain, Graph, GraphNode, shape_text
 
 # Primitives without a public function of the same name.
 DOES = {
@@ -109,7 +109,7 @@ def _summary(found: Summary | None) -> list[float | None] | int:
 
 def _primitives(nodes: list[GraphNode], edges: list[tuple[int, int, int]]) -> dict[str, dict[str, Any]]:
     """For each operation what it does, and what each of its inputs receives in backward, in words."""
-    inputs = {node.label: 0 for node in nodes if node.kind in ("operation", "output")}
+    inputs = {node.label: 0 for node in nodes if node.kind in OPERATIONS}
     for target, operand, _ in edges:
         label = nodes[target].label
         inputs[label] = max(inputs.get(label, 0), operand + 1)

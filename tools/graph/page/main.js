@@ -6,22 +6,21 @@ const LEAST_OVERVIEW = 0.6;
 
 class App {
   constructor(data) {
-    const find = (id) => document.getElementById(id);
     this.controls = Object.fromEntries([...document.querySelectorAll("[id]")].map((e) => [e.id, e]));
     this.graph = new Graph(data);
     this.tree = new Tree(this.graph);
-    this.svg = find("graph");
-    this.painter = new Painter(find("world"), this.tree);
-    this.viewport = new Viewport(this.svg, find("world"));
-    this.details = new Details(find("details"), this.tree);
+    this.svg = this.controls.graph;
+    this.painter = new Painter(this.controls.world, this.tree);
+    this.viewport = new Viewport(this.svg, this.controls.world);
+    this.details = new Details(this.controls.details, this.tree);
     this.light = new Light(this.svg, this.tree, this.painter);
-    this.search = new Search(find("search"), find("found"), this.tree, (item) => this.show(item));
+    this.search = new Search(this.controls.search, this.controls.found, this.tree, (item) => this.show(item));
     this.play = new Play(this, this.controls);
     this.countDepths();
     this.openFirst();
     this.keys = new Keys(this);
     this.listen();
-    this.legend(find("legend"));
+    this.legend(this.controls.legend);
     this.details.show(null);
     new ResizeObserver(() => this.viewport.apply()).observe(this.svg);
   }
