@@ -22,11 +22,9 @@ from minigrad import nn, optim, tree
 from minigrad.tools.gradflow import GradientFlow, gradient_flow
 
 from . import checkpoints, files
-from .live import LivePage
 from .progress import plot_curve
 from .settings import BaseSettings, S, writable
 from .task import Task
-from .tensorboard import TensorBoard
 from .watchers import LOG, Display, End, Log, Step, Validation, Watcher
 
 HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
@@ -292,11 +290,15 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
 
 
 def _watchers(settings: BaseSettings) -> list[Watcher]:
-    """Those that the settings ask for."""
+    """Those that the settings ask for. What they need is loaded only then: a web server, a library for event files."""
     chosen: list[Watcher] = []
     if settings.tensorboard is not None:
+        from .tensorboard import TensorBoard
+
         chosen.append(TensorBoard(settings.tensorboard))
     if settings.live:
+        from .live import LivePage
+
         chosen.append(LivePage(settings.live_port))
     return chosen
 
