@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from .entry import Entry
+from .formulas import shape_text
 from .tape_repeats import Repeat, Repeats
 
 HEADER = ("line", "scope", "operation", "inputs", "shape", "dtype", "saved bytes", "grad norm")
@@ -64,7 +65,7 @@ def _cells(entry: Entry) -> Cells:
         str(node.scope) if node.scope.parent is not None else "",
         node.name,
         " ".join("." if i is None else f"%{i}" for i in entry.inputs),
-        "x".join(map(str, node.shape)) or "scalar",
+        shape_text(node.shape),
         str(node.dtype),
         str(entry.saved_bytes or ""),
         "" if entry.grad_norm is None else f"{entry.grad_norm:.4g}",

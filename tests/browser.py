@@ -5,11 +5,11 @@ console, exceptions, failed requests, requests to another computer. A test that 
 of `browser_problems`. `browser_page.context.set_offline(True)` takes the network away, for pages opened as files.
 """
 
-import os
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
+
+from minigrad.tools.bench.pages import chromium, chromium_arguments
 
 HERE = ("127.0.0.1", "localhost", None)  # None: files and data
 
@@ -28,13 +28,11 @@ def expect(locator):
 def browser():
     """Chromium; skips the tests where it, or Playwright, is not installed."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = chromium()
     if path is None:
         pytest.skip("there is no chromium on the PATH")
-    # Root has no sandbox to run a browser in, as in most containers.
-    arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=arguments)
+        running = playwright.chromium.launch(executable_path=path, args=chromium_arguments())
         yield running
         running.close()
 

@@ -3,9 +3,7 @@
 import re
 
 import pytest
-
-pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import expect
+from browser import expect
 
 import minigrad as mg
 from minigrad import nn

@@ -56,10 +56,10 @@ def _linear(quick: bool) -> Iterator[Row]:
     sizes = ", ".join(f"{len(graphs[steps].nodes):,} nodes for T={steps:,}" for steps in lengths)
     for stage, runs in stages.items():
         gc.collect()
-        figures = measure({_length(steps): run for steps, run in runs.items()}, 2 if quick else 7, warm_up=1)
+        figures = measure({length_text(steps): run for steps, run in runs.items()}, 2 if quick else 7, warm_up=1)
         for steps in lengths:
-            figures |= scaled({_length(steps): figures[_length(steps)]}, 1e6 / steps)
-        yield Row("drawing", f"{stage}, {SHAPE}, per time step", "us", figures, _length(lengths[0]), notes=[sizes])
+            figures |= scaled({length_text(steps): figures[length_text(steps)]}, 1e6 / steps)
+        yield Row("drawing", f"{stage}, {SHAPE}, per time step", "us", figures, length_text(lengths[0]), notes=[sizes])
 
 
 def _taking_part(settings: Settings) -> tuple[list[str], list[str]]:
@@ -104,12 +104,12 @@ class _Stage:
                 if name.startswith("minigrad"):
                     raise
                 notes.append(f"{name} failed: {error}")
-                self.failed[name] = _length(steps)
+                self.failed[name] = length_text(steps)
                 continue
             figures[name] = summary(seconds)
             if note:
                 notes.append(f"{name}: {note}")
-        title = f"{self.title}, {SHAPE}, {_length(steps)}"
+        title = f"{self.title}, {SHAPE}, {length_text(steps)}"
         return Row("drawing", title, "ms", scaled(figures, 1e3), OURS, notes=notes)
 
 
@@ -134,5 +134,6 @@ def _rendered(name: str, steps: int, path: Path) -> tuple[list[float], str]:
     return seconds, ""
 
 
-def _length(steps: int) -> str:
+def length_text(steps: int) -> str:
+    """A number of time steps, as the rows show it."""
     return f"T={steps:,}"

@@ -6,14 +6,13 @@ under 0.3 s, and its file has less than 3 MB.
 
 from __future__ import annotations
 
-import gc
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import minigrad as mg
 from minigrad import nn
@@ -21,8 +20,9 @@ from minigrad.tools.graph import Graph, build
 from minigrad.tools.graph.fold import passes
 from minigrad.tools.graph.page import page
 
+from .drawing import length_text
 from .frameworks import Settings
-from .harness import Figure, Row, scaled, summary
+from .harness import Figure, Row, measure, scaled, summary
 
 LENGTHS, QUICK_LENGTHS = (100, 1_000, 10_000), (20,)
 LAYERS = 2  # 32,000 nodes for 1,000 steps
@@ -46,16 +46,17 @@ def rows(settings: Settings) -> Iterator[Row]:
     """Microseconds a time step to make the page; then milliseconds, in a browser, to open it and to open one step."""
     lengths = QUICK_LENGTHS if settings.quick else LENGTHS
     runs = 2 if settings.quick else 7
-    texts: dict[int, str] = {}
+    graphs = {steps: _graph(steps) for steps in lengths}
+    made = measure({length_text(steps): partial(_page, graph) for steps, graph in graphs.items()}, min(runs, 3), 0)
     figures: dict[str, Figure] = {}
-    notes = []
     for steps in lengths:
-        graph = _graph(steps)
-        made = _timed(partial(_page, graph), min(runs, 3))
-        figures |= scaled({_length(steps): made}, 1e6 / steps)
-        texts[steps] = _page(graph)
-        notes.append(f"{_length(steps)}: {len(graph.nodes):,} nodes, {len(texts[steps].encode()) / 1e6:.2f} MB")
-    yield Row("page", f"making the page, {SHAPE}, per time step", "us", figures, _length(lengths[0]), notes=notes)
+        figures |= scaled({length_text(steps): made[length_text(steps)]}, 1e6 / steps)
+    texts = {steps: _page(graph) for steps, graph in graphs.items()}
+    notes = [
+        f"{length_text(steps)}: {len(graph.nodes):,} nodes, {len(texts[steps].encode()) / 1e6:.2f} MB"
+        for steps, graph in graphs.items()
+    ]
+    yield Row("page", f"making the page, {SHAPE}, per time step", "us", figures, length_text(lengths[0]), notes=notes)
     yield from _in_browser(texts, runs)
 
 
@@ -71,19 +72,19 @@ def _page(graph: Graph) -> str:
     return page(passes(graph, "forward"))
 
 
-def _timed(run: Callable[[], Any], runs: int) -> Figure:
-    seconds = []
-    gc.collect()
-    for _ in range(runs):
-        begun = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - begun)
-    return summary(seconds)
+def chromium() -> str | None:
+    """The path of Chromium; None if it is not installed."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+def chromium_arguments() -> list[str]:
+    """What Chromium must be told here: root has no sandbox to run it in, as in most containers."""
+    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def _in_browser(texts: dict[int, str], runs: int) -> Iterator[Row]:
     """The rows that need Chromium and Playwright; one that says what is missing, without them."""
-    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    program = chromium()
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -94,7 +95,7 @@ def _in_browser(texts: dict[int, str], runs: int) -> Iterator[Row]:
     opened: dict[str, Figure] = {}
     expanded: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=chromium_arguments())
         version = f"Chromium {browser.version}, without a window"
         for steps, text in texts.items():
             path = Path(folder) / f"{steps}.html"
@@ -108,12 +109,8 @@ def _in_browser(texts: dict[int, str], runs: int) -> Iterator[Row]:
                 opening.append(time.perf_counter() - begun)
                 expanding.append(tab.evaluate(OPEN_STEP, steps // 2 + run) / 1e3)
                 tab.close()
-            opened[_length(steps)], expanded[_length(steps)] = summary(opening), summary(expanding)
+            opened[length_text(steps)], expanded[length_text(steps)] = summary(opening), summary(expanding)
         browser.close()
     first = next(iter(opened))
     yield Row("page", f"opening it, folded, {SHAPE}", "ms", scaled(opened, 1e3), first, notes=[version])
     yield Row("page", f"opening one step of it, {SHAPE}", "ms", scaled(expanded, 1e3), first, notes=[version])
-
-
-def _length(steps: int) -> str:
-    return f"T={steps:,}"
