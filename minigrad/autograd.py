@@ -1,57 +1,105 @@
 """Derivatives of functions: grad, value_and_grad, vjp, jacobian, hvp, and checks against finite differences.
 
 The functional side follows JAX and HIPS Autograd; `gradcheck` and `gradgradcheck` follow PyTorch.
+
+What `grad`, `value_and_grad`, `vjp`, `jacobian` and `hvp` return can be differentiated where it depends on a tensor
+that requires gradients: an argument, or one that the function closes over, such as the weights of a module. Under
+`no_grad` nothing of it is recorded, and the memory of the graph is freed at once.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, tree
 from .gradient import gradients
 from .ops import creation
 from .ops.shaping import concat, reshape, stack
 from .record import describe, wrap
 from .scope import local
-from .tape import GraphError, Version, enable_grad
+from .tape import GraphError, Leaf, Version, enable_grad
 from .tensor import Tensor
 
 Function = Callable[..., Any]
 
 
-class _Open(threading.local):
-    """How many functions this thread is in the middle of differentiating."""
+class _Derivative:
+    """One derivative of a function: its arguments, its value, and whether it may be differentiated in its turn.
 
-    count = 0
-
-
-_open_derivatives = _Open()
-
-
-@contextmanager
-def _evaluation() -> Iterator[None]:
-    """Around the call of a function that is to be differentiated."""
-    _open_derivatives.count += 1
-    try:
-        with enable_grad():
-            yield
-    finally:
-        _open_derivatives.count -= 1
-
-
-def _is_nested(args: Sequence[Any]) -> bool:
-    """Whether a derivative has to be recorded, because it may be differentiated in its turn.
-
-    That is so where an argument has a history, and inside a function that is being differentiated: this one may close
-    over what that one depends on.
+    That is so where recording was on when it began, and what it computes depends on a tensor that requires gradients
+    and that it did not open itself: an argument with a history, a parameter that the function closes over, the argument
+    of a derivative around this one.
     """
-    histories = any(isinstance(a, Tensor) and a.node is not None for a in args)
-    return local.now.recording and (histories or _open_derivatives.count > 0)
+
+    def __init__(self, args: Sequence[Any], positions: Sequence[int]) -> None:
+        self._recording = local.now.recording
+        self.args = list(args)
+        self.inputs: list[Tensor] = []
+        self._own: list[Leaf] = []
+        for i in positions:
+            self.args[i] = x = self._opened(args[i], i)
+            self.inputs.append(x)
+
+    def _opened(self, x: Any, i: int) -> Tensor:
+        """An argument as a tensor to differentiate for. One with a history keeps it: it enters by an operation."""
+        t = x if isinstance(x, Tensor) else creation.tensor(x)
+        if not dtypes.is_float(t.dtype):
+            raise TypeError(f"argument {i} is {describe(t)}: only floating-point tensors have gradients")
+        if t.node is not None:
+            with enable_grad():
+                return reshape(t, t.shape)
+        t = t.detach().requires_grad_()
+        if isinstance(t.node, Leaf):
+            self._own.append(t.node)
+        return t
+
+    def evaluate(self, f: Function, **kwargs: Any) -> Any:
+        """The function of the opened arguments, recorded."""
+        for leaf in self._own:
+            leaf.open = True
+        try:
+            with enable_grad():
+                return f(*self.args, **kwargs)
+        finally:
+            for leaf in self._own:
+                leaf.open = False
+
+    def recorded(self, *tensors: Any) -> bool:
+        """Whether what is computed from these has to be recorded."""
+        return self._recording and any(isinstance(x, Tensor) and _has_history(x) for x in tensors)
+
+    def returned(self, x: Tensor) -> Tensor:
+        """A result of the function as it is given on: with its history, if that can be differentiated."""
+        return x if self.recorded(x) else x.detach()
+
+    def differentiate(self, value: Tensor, g: Any = None, **options: bool) -> Sequence[Tensor | None]:
+        """The gradients of a value for the inputs, None for those that it does not depend on."""
+        if value.node is None:
+            return [None] * len(self.inputs)
+        return differentiate(value, self.inputs, g, allow_unused=True, **options)
+
+    def results(self, found: Sequence[Tensor | None]) -> list[Tensor]:
+        """Gradients as they are given on: zeros for the inputs that nothing depends on, history where it matters."""
+        dense = [creation.zeros_like(x) if g is None else g for g, x in zip(found, self.inputs, strict=True)]
+        return [g if g.node is None or _has_history(g) else g.detach() for g in dense]
+
+
+def _has_history(x: Tensor) -> bool:
+    """Whether somebody may ask for gradients through `x`: it depends on a leaf that is not left from a derivative."""
+    stack = [] if x.node is None else [x.node]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Leaf) and node.open:
+            return True
+        for parent in node.inputs:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return False
 
 
 def differentiate(
@@ -68,7 +116,8 @@ def differentiate(
         outputs: one tensor or several; the gradients of several add up.
         inputs: tensors that require gradients: leaves or intermediate results.
         gradient: where to start, one for each output; may be left out for outputs with one element.
-        retain_graph, create_graph: as in `Tensor.backward`.
+        retain_graph, create_graph: as in `Tensor.backward`; without `create_graph` the results cannot be
+            differentiated, whatever the outputs and `gradient` depend on.
         allow_unused: give None for an input that the outputs do not depend on, instead of raising GraphError.
     """
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
@@ -98,23 +147,6 @@ def _positions(argnums: int | Sequence[int], args: Sequence[Any]) -> tuple[int, 
     return tuple(i % len(args) for i in positions)
 
 
-def _open(args: Sequence[Any], positions: Sequence[int]) -> tuple[list[Any], list[Tensor]]:
-    """The arguments with those at `positions` replaced by tensors to differentiate for; and these tensors.
-
-    An argument that has a history keeps it, so that derivatives nest: it enters through an operation of its own.
-    """
-    opened = list(args)
-    inputs = []
-    for i in positions:
-        x = args[i] if isinstance(args[i], Tensor) else creation.tensor(args[i])
-        if not dtypes.is_float(x.dtype):
-            raise TypeError(f"argument {i} is {describe(x)}: only floating-point tensors have gradients")
-        x = reshape(x, x.shape) if x.node is not None else x.detach().requires_grad_()
-        opened[i] = x
-        inputs.append(x)
-    return opened, inputs
-
-
 def _scalar(value: Any, what: str) -> Tensor:
     if not isinstance(value, Tensor) or value.size != 1:
         given = describe(value) if isinstance(value, Tensor) else type(value).__name__
@@ -130,24 +162,20 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
         argnums: which positional arguments to differentiate for; a sequence gives a tuple of gradients.
         has_aux: the value returned is then f's pair.
 
-    The result can be differentiated again: `grad(grad(f))`.
+    The result can be differentiated again: `grad(grad(f))`. So can the tensors that f returns beside its value (a tree
+    of them), if they depend on others that require gradients than the arguments.
     """
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        positions = _positions(argnums, args)
-        nested = _is_nested(args)
-        with _evaluation():
-            opened, inputs = _open(args, positions)
-            result = f(*opened, **kwargs)
-            value = _scalar(result[0] if has_aux else result, "grad")
-            if value.node is None:
-                slopes: list[Any] = [None] * len(inputs)
-            else:
-                slopes = list(differentiate(value, inputs, create_graph=nested, allow_unused=True))
-        slopes = [creation.zeros_like(x) if g is None else g for g, x in zip(slopes, inputs, strict=True)]
-        if not nested:
-            value = value.detach()
-        out = (value, result[1]) if has_aux else value
+        d = _Derivative(args, _positions(argnums, args))
+        result = d.evaluate(f, **kwargs)
+        value = _scalar(result[0] if has_aux else result, "grad")
+        aux = tree.map(d.returned, result[1]) if has_aux else None
+        recorded = d.recorded(value)
+        retain = any(x.node is not None for x in tree.leaves(aux))
+        slopes = d.results(d.differentiate(value, retain_graph=retain, create_graph=recorded))
+        value = d.returned(value)
+        out = (value, aux) if has_aux else value
         return out, slopes[0] if isinstance(argnums, (int, np.integer)) else tuple(slopes)
 
     return wrapped
@@ -171,32 +199,25 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     """(f(*args), pull), where pull(g) is the vector-Jacobian product: a gradient for each argument.
 
     f returns a tensor of any shape, and g has that shape. `pull` can be called again and again. Arguments that f does
-    not depend on get zeros. Inside another derivative both can be differentiated.
+    not depend on get zeros. Both can be differentiated where they, or g, depend on a tensor that requires gradients.
     """
-    return _vjp(f, args, _is_nested(args))
-
-
-def _vjp(f: Function, args: Sequence[Any], nested: bool) -> tuple[Any, Function]:
-    with _evaluation():
-        opened, inputs = _open(args, range(len(args)))
-        value = f(*opened)
+    d = _Derivative(args, range(len(args)))
+    value = d.evaluate(f)
     if not isinstance(value, Tensor):
         raise TypeError(f"vjp: the function must return a tensor, not {type(value).__name__}")
+    recorded = d.recorded(value)
 
     def pull(g: Any) -> tuple[Tensor, ...]:
-        if value.node is None:
-            return tuple(creation.zeros_like(x) for x in inputs)
-        record = local.now.recording and (nested or _is_nested([g]))
-        found = differentiate(value, inputs, g, retain_graph=True, create_graph=record, allow_unused=True)
-        return tuple(creation.zeros_like(x) if d is None else d for d, x in zip(found, inputs, strict=True))
+        record = local.now.recording and (recorded or (isinstance(g, Tensor) and g.node is not None))
+        return tuple(d.results(d.differentiate(value, g, retain_graph=True, create_graph=record)))
 
-    return value if nested else value.detach(), pull
+    return d.returned(value), pull
 
 
 def jacobian(f: Function, argnum: int = 0) -> Function:
     """A function that returns the Jacobian of f for one argument: shape (*output shape, *input shape).
 
-    One backward pass for each element of the output. Inside another derivative the result can be differentiated.
+    One backward pass for each element of the output. The result can be differentiated.
     """
 
     def wrapped(*args: Any) -> Tensor:
@@ -205,7 +226,7 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
         def of_one(x: Any) -> Any:
             return f(*args[:position], x, *args[position + 1 :])
 
-        value, pull = _vjp(of_one, [args[position]], _is_nested(args))
+        value, pull = vjp(of_one, args[position])
         size = value.size
         rows = []
         for i in range(size):
@@ -222,20 +243,19 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
 def hvp(f: Function, x: Any, v: Any) -> Tensor:
     """The product of the Hessian of f (one argument, one real output) at x with v, without building the Hessian.
 
-    Computed as the gradient of <gradient of f, v> (Pearlmutter 1994, in its reverse-over-reverse form). Inside another
-    derivative the result can be differentiated.
+    Computed as the gradient of <gradient of f, v> (Pearlmutter 1994, in its reverse-over-reverse form). The result can
+    be differentiated.
     """
-    nested = _is_nested([x, v])
-    with _evaluation():
-        _, (point,) = _open([x], [0])
-        value = _scalar(f(point), "hvp")
-        if value.node is None:
-            return creation.zeros_like(point)
-        (slope,) = differentiate(value, point, create_graph=True, allow_unused=True)
-        if slope is None or slope.node is None:
-            return creation.zeros_like(point)
-        (product,) = differentiate(slope, point, v, create_graph=nested, allow_unused=True)
-    return creation.zeros_like(point) if product is None else product
+    d = _Derivative([x], [0])
+    value = _scalar(d.evaluate(f), "hvp")
+    recorded = d.recorded(value, v)
+    with enable_grad():
+        (slope,) = d.differentiate(value, create_graph=True)
+    found: Sequence[Tensor | None] = [None]
+    if slope is not None:
+        found = d.differentiate(slope, v, create_graph=recorded)
+    (product,) = d.results(found)
+    return product
 
 
 def _numeric(f: Function, args: Sequence[Any], position: int, weights: Any, eps: float) -> np.ndarray:
@@ -272,13 +292,11 @@ def gradcheck(f: Function, args: Sequence[Any], eps: float = 1e-6, atol: float =
     if not checked:
         raise TypeError("gradcheck: give float64 tensors, differences of float32 are too coarse")
     with enable_grad():
-        opened, inputs = _open([a.detach() if i in checked else a for i, a in enumerate(args)], checked)
-        value = f(*opened)
+        d = _Derivative([a.detach() if i in checked else a for i, a in enumerate(args)], checked)
+        opened, value = d.args, d.evaluate(f)
         weights = np.random.default_rng(0).standard_normal(value.shape)
-        found: Sequence[Any] = [None] * len(inputs)
-        if value.node is not None:
-            seed = creation.tensor(weights, dtype=value.dtype, backend=value.backend)
-            found = differentiate(value, inputs, seed, allow_unused=True)
+        seed = creation.tensor(weights, dtype=value.dtype, backend=value.backend)
+        found = d.differentiate(value, seed)
         for i, g in zip(checked, found, strict=True):
             wanted = _numeric(f, opened, i, weights, eps)
             given = np.zeros(wanted.shape) if g is None else g.backend.to_numpy(g.array)

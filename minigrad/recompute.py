@@ -77,7 +77,7 @@ class _Replay:
         self.draws = draws
         self.scope = scope
         self.tracked = tracked
-        self.parameters: list[Node] = parameters
+        self.parameters: list[Leaf] = parameters
         self._gradient: Any = None
         self._found: list[Any] = []
 
@@ -102,12 +102,17 @@ class _Replay:
         now = local.now
         outer = now.scope
         now.scope = self.scope.as_backward() if create_graph else self.scope
+        was_open = [leaf.open for leaf in self.parameters]
+        for leaf in self.parameters:
+            leaf.open = True
         try:
             with enable_grad(), self.draws.again():
                 packed = _packed(_tracked(self.function(*tree.filled(self.args, tensors))))
         finally:
             now.scope = outer
-        leaves = [x.node if wanted else None for x, wanted in zip(tensors, self.tracked)] + self.parameters
+            for leaf, was in zip(self.parameters, was_open, strict=True):
+                leaf.open = was
+        leaves = [x.node if wanted else None for x, wanted in zip(tensors, self.tracked)] + [*self.parameters]
         found = gradients([packed], [g], create_graph, create_graph, [x for x in leaves if x is not None])
         return [None if leaf is None else found.get(leaf) for leaf in leaves]
 
@@ -131,15 +136,15 @@ RECOMPUTE = Primitive(
 )
 
 
-def _parameters(outputs: list[Any], arguments: set[Any], begin: int) -> list[Node]:
-    """The leaves that the outputs depend on, besides the arguments."""
-    found: list[Node] = []
+def _parameters(outputs: list[Any], arguments: set[Any], begin: int) -> list[Leaf]:
+    """The leaves that the outputs depend on, besides the arguments and what derivatives inside left."""
+    found: list[Leaf] = []
     for node in ancestors([x.node for x in outputs]):
         if node.index < begin and not isinstance(node, Leaf):
             raise GraphError(
                 f"recompute: the function reads the result of {node!r}, computed outside of it: give it as an argument"
             )
-        if isinstance(node, Leaf) and node not in arguments:
+        if isinstance(node, Leaf) and node.open and node not in arguments:
             found.append(node)
     return found
 

@@ -137,15 +137,20 @@ class Node:
 
 
 class Leaf(Node):
-    """A tensor that gradients are collected for: a parameter, or data that was asked to require them."""
+    """A tensor that gradients are collected for: a parameter, or data that was asked to require them.
 
-    __slots__ = ("label", "version")
+    `open` is False for one that a derivative of a function made for its own use, once that function was evaluated:
+    nobody else asks for its gradient.
+    """
+
+    __slots__ = ("label", "open", "version")
 
     def __init__(
         self, backend: Any, shape: tuple[int, ...], dtype: Any, version: Version | None = None, label: str = ""
     ) -> None:
         super().__init__(None, (), None, {}, backend, local.now.scope, shape, dtype)
         self.label = label
+        self.open = True
         self.version = version
 
     @property
