@@ -9,15 +9,15 @@ import numpy as np
 
 from . import dtypes
 from .backends import Backend, default_backend, get_backend, is_backend_name
+from .changes import OF_GRADIENT, SEALED, Changes, attach
 from .gradient import accumulate, as_tensor, gradients, retain, transfer
-from .operators import Operators
 from .primitives import Primitive, elementwise, indexing, shaping
 from .record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
 from .scope import local
 from .tape import GraphError, Handle, Leaf, Node, Version
 
 
-class Tensor(Operators):
+class Tensor(Changes):
     """An n-dimensional array that remembers how it was computed.
 
     Create one with `minigrad.tensor`, `zeros`, `random.normal` and so on. Operators and functions on tensors record
@@ -160,7 +160,10 @@ class Tensor(Operators):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` collected here; None before. Set it to None to start afresh."""
-        return None if self.node is None else self.node.grad
+        g = None if self.node is None else self.node.grad
+        if g is not None and g.version is None:
+            g.version = OF_GRADIENT
+        return g
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -184,7 +187,7 @@ class Tensor(Operators):
         elif self.node is None:
             if not dtypes.is_float(self.dtype):
                 raise TypeError(f"only floating-point tensors have gradients, not {self.dtype}")
-            if self.version is None:  # the result of an operation: others may read this memory, and a leaf may change
+            if self.version in (None, OF_GRADIENT, SEALED):  # others may read this memory, and a leaf may change
                 self.array, self.version = self.backend.copy(self.array), Version()
             self.node = Leaf(self.backend, self.shape, self.dtype, self.version)
         return self
@@ -214,39 +217,6 @@ class Tensor(Operators):
     def detach(self) -> Tensor:
         """The same values, in the same memory, as a tensor without history."""
         return wrap(self.array, self.backend, None, self.version)
-
-    @property
-    def data(self) -> Tensor:
-        """The values without history. Assigning replaces them; what is recorded already keeps the old ones."""
-        return self.detach()
-
-    @data.setter
-    def data(self, value: Any) -> None:
-        new = to_array(value, self.dtype, self.backend)
-        if new.shape != self.shape:
-            raise ValueError(f"cannot replace the values of {describe(self)} by shape {new.shape}")
-        self.array = self.backend.copy(new)
-        self.version = Version()
-        if isinstance(self.node, Leaf):
-            self.node.version = self.version
-
-    def copy_(self, source: Any) -> Tensor:
-        """Overwrite the elements in place, and return the tensor.
-
-        Backward through anything recorded with the old values is then refused. Raises GraphError for a computed
-        tensor, or for a leaf that requires gradients outside `no_grad`; ValueError for another shape.
-        """
-        if not self.is_leaf or (self.node is not None and local.now.recording):
-            raise GraphError("in-place changes of tensors that require gradients belong under no_grad()")
-        new = to_array(source, self.dtype, self.backend)
-        if new.shape != self.shape:
-            raise ValueError(f"cannot copy shape {new.shape} into {describe(self)}")
-        if self.version is None:  # the result of an operation: nobody knows who shares its memory
-            self.array = self.backend.copy(new)
-        else:
-            self.backend.assign(self.array, new)
-            self.version.change("copy_()")
-        return self
 
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the gradient of this tensor, for every leaf it was computed from, to the leaf's `.grad`.
@@ -294,7 +264,8 @@ class Tensor(Operators):
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(
             "tensors do not change in place, because backward may need the old values; "
-            "use y = x.at[index].set(value) or x.at[index].add(value), or mg.where(mask, value, x)"
+            "use y = x.at[index].set(value) or x.at[index].add(value), or mg.where(mask, value, x); "
+            "a part of a parameter: with mg.no_grad(): p.copy_(p.at[index].set(value))"
         )
 
     def __delitem__(self, index: Any) -> NoReturn:
@@ -338,6 +309,9 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None, backend: Any = None) -> None:
         super().__init__(data, dtype, requires_grad, backend)
+
+
+attach(Tensor, Parameter)
 
 
 class _At:

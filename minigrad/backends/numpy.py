@@ -249,7 +249,10 @@ class NumpyBackend(Backend):
     # --- indexing -----------------------------------------------------------------------------------------------------
 
     def getitem(self, x: Array, index: Any) -> Array:
-        return x[index]
+        out = x[index]
+        if type(out) is self.array_type:
+            return out
+        return x[(*index, ...) if type(index) is tuple else (index, ...)]  # of one element too, a view
 
     partial = staticmethod(Partial)  # the gradient of x[index], which the sweep puts together with others
 
