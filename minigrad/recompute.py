@@ -80,12 +80,14 @@ class _Replay:
         self.parameters: list[Leaf] = parameters
         self._gradient: Any = None
         self._found: list[Any] = []
+        wanted = [*tracked, *(True for _ in parameters)]
+        self._last = max(i for i, asked in enumerate(wanted) if asked)  # the last input that is asked for
 
-    def derivative(self, g: Any, i: int, xs: Sequence[Any], xp: Any) -> Any:
+    def derivative(self, g: Any, i: int, saved: Sequence[Any], xp: Any) -> Any:
         """The derivative for input i. Those of all inputs are computed at once, and handed out one by one."""
         if self._gradient is not g:
             self._gradient = g
-            tensors = xs[: len(self.tracked)]
+            tensors = saved[1 : 1 + len(self.tracked)]
             if isinstance(g, Tensor):  # the derivative is to be differentiated: it is a function like any other
                 self._found = recompute(partial(self._vjp, create_graph=True), g, tensors)
             else:
@@ -94,7 +96,7 @@ class _Replay:
                 found = self._vjp(wrap(g, xp), opened)
                 self._found = [None if d is None else d.array for d in found]
         result, self._found[i] = self._found[i], None
-        if all(d is None for d in self._found):
+        if i == self._last:
             self._gradient = None
         return result
 
@@ -132,7 +134,7 @@ def _node(replay: _Replay, packed: Tensor, given: list[Any]) -> Node:
 
 
 RECOMPUTE = Primitive(
-    "recompute", (lambda g, i, xs, replay, xp: replay.derivative(g, i, xs, xp),), ("xs",), variadic=True
+    "recompute", (lambda g, i, saved, replay, xp: replay.derivative(g, i, saved, xp),), ("xs",), variadic=True
 )
 
 

@@ -165,12 +165,12 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | No
 
 
 def versions_of(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple[int, Version]] | None:
-    """(bit, Version) of the inputs without nodes whose memory can be changed in place; None if there are none."""
+    """(position, Version) of the inputs without nodes whose memory can be changed in place; None if there are none."""
     found = None
     for i, node in enumerate(nodes):
         if node is None and isinstance(x := inputs[i], Recorded) and x.version is not None:
             found = found or []
-            found.append((1 << i, x.version))
+            found.append((i, x.version))
     return found
 
 

@@ -72,8 +72,8 @@ class Node:
         index: position on the tape; inputs always have smaller ones.
         scope: where it happened.
         shape, dtype: of the output.
-        versions: (bit, Version) of constant inputs whose memory can be changed in place; bit is 1 << position. None if
-            there are none. The versions of other inputs are found through their nodes.
+        versions: (position, Version) of constant inputs whose memory can be changed in place; None if there are none.
+            The versions of other inputs are found through their nodes.
         hooks: functions (node, gradient) -> replacement or None, called when the gradient is complete.
         grad: the gradient, for leaves and for tensors that were asked to retain it.
     """
@@ -183,6 +183,7 @@ def sweep(
         GraphError: a needed array was freed by an earlier sweep, or changed in place since it was saved.
     """
     seeds = list(seeds)
+    targets = None if targets is None else set(targets)
     wanted = None if targets is None else _on_the_way([node for node, _ in seeds], targets)
     results: dict[Node, Any] = {}
     frontier = _Frontier()
@@ -201,7 +202,7 @@ def sweep(
             g = _call_hooks(node, g)
         primitive = node.primitive
         if primitive is None or targets is not None:
-            if wanted is None or node in targets:  # type: ignore[operator]
+            if targets is None or node in targets:
                 results[node] = g
             if primitive is None or node not in wanted:  # type: ignore[operator]
                 continue
@@ -318,9 +319,8 @@ def check_saved(node: Node) -> None:
         while maker is not None and maker.primitive is not None and maker.primitive.view:
             maker = maker.inputs[0]
         if isinstance(maker, Leaf) and maker.version is not None:
-            versions.append((1 << i, maker.version))
-    for bit, version in versions:
-        i = bit.bit_length() - 1
+            versions.append((i, maker.version))
+    for i, version in versions:
         if version.changed_at > node.index and node.saved[1 + i] is not None:
             raise GraphError(
                 f"input {node.primitive.input_name(i)} of {node!r} was changed in place by {version.changed_by} after "

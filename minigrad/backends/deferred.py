@@ -52,13 +52,14 @@ class Partial(Deferred):
     O(T) in backward, not O(T^2): the contributions are collected and put into one array at the end.
     """
 
-    __slots__ = ("indices", "values")
+    __slots__ = ("_counted", "_size", "indices", "values")
 
     def __init__(self, values: Array, index: Any, shape: Shape) -> None:
         self.indices = [index]
         self.values = [values]
         self.shape = shape
         self.dtype = values.dtype
+        self._counted = self._size = 0  # the number of elements of the values counted so far
 
     def add(self, other: Partial, backend: Any) -> None:
         self.indices += other.indices
@@ -67,7 +68,11 @@ class Partial(Deferred):
     def outgrown(self) -> bool:
         # Looked at now and then: parts that do not overlap, which nearly all are, never outgrow.
         n = len(self.values)
-        return n % 16 == 0 and sum([x.size for x in self.values]) > 2 * math.prod(self.shape)
+        if n % 16:
+            return False
+        self._size += sum([x.size for x in self.values[self._counted :]])
+        self._counted = n
+        return self._size > 2 * math.prod(self.shape)
 
     def arrays(self, backend: Any) -> list[Array]:
         return self.values

@@ -17,14 +17,14 @@ gradients of gradients are wanted. For a broadcasting primitive it returns a gra
 sums it down. Returning None means that no gradient goes that way.
 
 A variadic primitive (`concat`) has one rule for all its inputs, which may also ask for `i` (the position of the input)
-and `xs` (the other inputs at their positions; its own may be None).
+and `xs` (the other inputs at their positions; its own may be None). Whoever makes nodes by hand may ask for `saved`,
+all that the node keeps, which spares a copy for each input.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..source import GENERATED
@@ -32,6 +32,10 @@ from ..source import GENERATED
 Rule = Callable[..., Any]
 
 DEFAULT_NAMES = ("x", "y", "z")
+
+# What is made for a call of a variadic primitive is remembered for so many inputs. It may be called with any number, so
+# for more than these it is made again: nothing is kept that grows with what a program does.
+FEW = 8
 
 
 class Primitive:
@@ -78,9 +82,15 @@ class Primitive:
         self.vjp = tuple(vjp) + (None,) * (len(inputs) - len(vjp))
         self.differentiable = any(rule is not None for rule in vjp)
         self.savers = _Savers(self)
-        # The rules as the sweep calls them: rule(g, saved, params, input_node, xp). Variadic ones are made on demand.
-        self.rules = None if variadic else [_adapt(self, rule, 0) for rule in self.vjp]
-        self.rules_for = lru_cache(maxsize=None)(lambda n: [_adapt(self, self.vjp[0], i) for i in range(n)])
+        # The rules as the sweep calls them: rule(g, saved, params, input_node, xp); see `rules_for` for variadic ones.
+        self.rules = None if variadic else [_adapt(self, rule)(0) for rule in self.vjp]
+        if variadic:
+            self._rule_at = _adapt(self, self.vjp[0])
+            self._first_rules = [self._rule_at(i) for i in range(FEW)]
+
+    def rules_for(self, n: int) -> Iterable[Callable[..., Any]]:
+        """The rules of a variadic primitive with n inputs, as the sweep calls them; maybe some more."""
+        return self._first_rules if n <= FEW else map(self._rule_at, range(n))
 
     def input_name(self, i: int) -> str:
         """The name of the i-th input."""
@@ -90,7 +100,10 @@ class Primitive:
         return f"<primitive {self.name}({', '.join(self.inputs)})>"
 
 
-class _Savers(dict[int, Callable[[Any, Sequence[Any]], tuple[Any, ...]]]):
+Saver = Callable[[Any, Sequence[Any]], tuple[Any, ...]]
+
+
+class _Savers(dict[int, Saver]):
     """For each set of tracked inputs a function (out, inputs) -> what is kept for backward.
 
     What is kept has the layout (out, *inputs), with None for what no rule of a tracked input reads. A key has one bit
@@ -99,42 +112,62 @@ class _Savers(dict[int, Callable[[Any, Sequence[Any]], tuple[Any, ...]]]):
 
     def __init__(self, primitive: Primitive) -> None:
         self._primitive = primitive
+        self._needs = [_parameters(rule) for rule in primitive.vjp]
 
-    def __missing__(self, key: int) -> Callable[[Any, Sequence[Any]], tuple[Any, ...]]:
+    def __missing__(self, key: int) -> Saver:
         row, n = self._primitive, key.bit_length() - 1
         if row.variadic:
-            needs = _parameters(row.vjp[0])
-            # An operand is read by the rules of the others.
-            others = [any(key >> j & 1 for j in range(n) if j != i) for i in range(n)]
-            wanted = ["xs" in needs and other for other in others]
-        else:
-            needs = set().union(*(_parameters(rule) for i, rule in enumerate(row.vjp) if key >> i & 1))
-            wanted = [name in needs for name in row.inputs[:n]]
-        kept = [f"xs[{i}]" if w else "None" for i, w in enumerate(wanted)]
+            saver = _variadic_saver(self._needs[0], key ^ 1 << n)
+            if n <= FEW:
+                self[key] = saver
+            return saver
+        needs = set().union(*(needs for i, needs in enumerate(self._needs) if key >> i & 1))
+        kept = [f"xs[{i}]" if name in needs else "None" for i, name in enumerate(row.inputs[:n])]
         source = ", ".join(["out" if "out" in needs else "None", *kept])
-        function = self[key] = eval(compile(f"lambda out, xs: ({source},)", GENERATED, "eval"))
-        return function
+        saver = self[key] = eval(compile(f"lambda out, xs: ({source},)", GENERATED, "eval"))
+        return saver
+
+
+def _variadic_saver(needs: set[str], tracked: int) -> Saver:
+    """The saver of a variadic rule that reads `needs`, where the inputs of the bits in `tracked` are tracked."""
+    if "xs" not in needs:
+        return _save_out if "out" in needs else _save_nothing
+    if tracked & (tracked - 1):  # an operand is read by the rules of the others: here each by some other's
+        return (lambda out, xs: (out, *xs)) if "out" in needs else (lambda out, xs: (None, *xs))
+    own = tracked.bit_length() - 1
+
+    def all_but_own(out: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
+        return (out if "out" in needs else None, *xs[:own], None, *xs[own + 1 :])
+
+    return all_but_own
+
+
+def _save_out(out: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
+    return (out, *(None,) * len(xs))
+
+
+def _save_nothing(out: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
+    return (None,) * (1 + len(xs))
 
 
 def _parameters(rule: Rule | None) -> set[str]:
     return set() if rule is None else set(inspect.signature(rule).parameters)
 
 
-def _adapt(primitive: Primitive, rule: Rule | None, i: int) -> Callable[..., Any]:
-    """Turn a rule with named needs into one that takes (g, saved, params, input_node, xp).
+def _adapt(primitive: Primitive, rule: Rule | None) -> Callable[[int], Callable[..., Any]]:
+    """Turn a rule with named needs into a function of a position that gives (g, saved, params, input_node, xp) -> rule.
 
-    The adapter is written out as source and compiled once: calling it costs no more than calling the rule.
+    The adapter is written out as source and compiled once: calling it costs no more than calling the rule. One serves
+    all the positions of a variadic primitive, since compiling takes a thousand times as long as running it.
     """
     if rule is None:
-        return lambda g, saved, params, parent, xp: None
+        return lambda i: lambda g, saved, params, parent, xp: None
     arguments = []
     for name in inspect.signature(rule).parameters:
-        if name in ("g", "xp"):
+        if name in ("g", "xp") or (name in ("i", "saved") and primitive.variadic):
             source = name
         elif name == "out":
             source = "saved[0]"
-        elif name == "i" and primitive.variadic:
-            source = str(i)
         elif name == "xs" and primitive.variadic:
             source = "saved[1:]"
         elif name in primitive.inputs:
@@ -144,7 +177,7 @@ def _adapt(primitive: Primitive, rule: Rule | None, i: int) -> Callable[..., Any
         else:
             source = f"params[{name!r}]"
         arguments.append(source)
-    text = f"lambda g, saved, params, parent, xp: rule({', '.join(arguments)})"
+    text = f"lambda i: lambda g, saved, params, parent, xp: rule({', '.join(arguments)})"
     return eval(compile(text, GENERATED, "eval"), {"rule": rule})
 
 
