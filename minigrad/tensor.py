@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dtypes
 from .backends import Backend, default_backend, get_backend, is_backend_name
+from .builtin import Builtins
 from .changes import OF_GRADIENT, SEALED, Changes, attach
 from .gradient import accumulate, as_tensor, gradients, retain, transfer
 from .primitives import Primitive, elementwise, indexing, shaping
@@ -17,7 +18,7 @@ from .scope import local
 from .tape import GraphError, Handle, Leaf, Node, Version
 
 
-class Tensor(Changes):
+class Tensor(Builtins, Changes):
     """An n-dimensional array that remembers how it was computed.
 
     Create one with `minigrad.tensor`, `zeros`, `random.normal` and so on. Operators and functions on tensors record
@@ -118,7 +119,6 @@ class Tensor(Changes):
 
     __float__ = lambda self: float(self.item())
     __int__ = lambda self: int(self.item())
-    __bool__ = lambda self: bool(self.item())
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.size != 1:
@@ -281,16 +281,7 @@ class Tensor(Changes):
             raise TypeError("a tensor without axes cannot be iterated over")
         return (apply(indexing.getitem, (self,), {"index": i}) for i in range(self.shape[0]))
 
-    # --- shown and stored ---------------------------------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        values = np.array2string(self.backend.to_numpy(self.array), separator=", ", prefix="tensor(")
-        notes = "" if self.dtype in (dtypes.DEFAULT_FLOAT, dtypes.DEFAULT_INT, dtypes.bool) else f", dtype={self.dtype}"
-        if self.backend.name != "numpy":
-            notes += f", backend={self.backend.name}"
-        if self.node is not None:
-            notes += ", requires_grad=True" if self.is_leaf else f", made by {self.node.name}"
-        return f"tensor({values}{notes})"
+    # --- stored -------------------------------------------------------------------------------------------------------
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if not self.is_leaf:
