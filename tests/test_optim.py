@@ -123,6 +123,45 @@ def test_a_quadratic_is_minimised():
         np.testing.assert_allclose(w.detach(), [1, 1], atol=0.02)
 
 
+def test_a_step_that_computes_the_loss_itself():
+    torch = pytest.importorskip("torch")
+    w, v = nn.Parameter(np.array([3.0, -2.0])), torch.tensor([3.0, -2.0], dtype=torch.float64, requires_grad=True)
+    ours, theirs = optim.SGD([w], lr=0.1, momentum=0.9), torch.optim.SGD([v], lr=0.1, momentum=0.9)
+
+    def closure(optimizer, p):
+        def loss():
+            optimizer.zero_grad()
+            value = ((p - 1.0) ** 2).sum()
+            value.backward()
+            return value
+
+        return loss
+
+    for _ in range(5):
+        with mg.no_grad():  # the closure records all the same
+            loss = ours.step(closure(ours, w))
+        assert loss.item() == pytest.approx(theirs.step(closure(theirs, v)).item())
+        assert w.tolist() == pytest.approx(v.tolist())
+    assert ours.step() is None
+    with pytest.raises(TypeError, match="a function that computes the loss, not a Tensor"):
+        ours.step(loss)
+
+
+@pytest.mark.parametrize("owner", ["module", "optimizer"])
+def test_gradients_are_forgotten_or_set_to_0(owner):
+    layer = nn.Linear(2, 1)
+    layer.bias.requires_grad_(False)
+    layer(mg.ones((1, 2))).sum().backward()
+    shared = layer.weight.grad
+    one = layer if owner == "module" else optim.SGD(layer.parameters())
+    one.zero_grad(set_to_none=False)
+    assert layer.weight.grad.tolist() == [[0, 0]]
+    assert layer.bias.grad is None
+    assert shared.tolist() == [[1, 1]]
+    one.zero_grad(set_to_none=True)
+    assert layer.weight.grad is None
+
+
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +358,29 @@ def test_clipping_nothing_and_bad_limits():
         optim.clip_grad_norm_(with_gradients(), 1.0, 0)
     with pytest.raises(ValueError, match="clip_value must be >= 0"):
         optim.clip_grad_value_(with_gradients(), -1.0)
+
+
+USED = {
+    "clip_grad_norm_": lambda params: optim.clip_grad_norm_(params, 1.0),
+    "clip_grad_value_": lambda params: optim.clip_grad_value_(params, 1.0),
+    "SGD": optim.SGD,
+    "AdamW": lambda params: optim.AdamW([{"params": params}]),
+}
+
+
+@pytest.mark.parametrize("name", USED)
+def test_an_iterator_that_is_used_up_is_refused(name):
+    layer = nn.Linear(2, 2)
+    params = layer.parameters()
+    for p in params:
+        p.grad = mg.ones(p.shape)
+    with pytest.raises(ValueError, match=rf"{name} got an iterator without any parameters: either it was used up"):
+        USED[name](params)
+    with pytest.raises(ValueError, match="or the module has none"):
+        USED[name](nn.ReLU().parameters())
+    with pytest.raises(TypeError, match=r"got a tuple; for pairs \(name, parameter\) take module.parameters"):
+        USED[name](layer.named_parameters())
+    USED[name](layer.parameters())
 
 
 def test_clipping_is_where_pytorch_has_it_too():

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import dtypes
 from ..backends import Backend, BackendError, is_backend_name
+from ..optim.parameters import forget_gradients
 from ..record import to_array
 from ..scope import local
 from ..tape import Handle, Leaf, no_grad
@@ -273,10 +274,9 @@ class Module:
         """Switch to evaluation: dropout does nothing; returns the module."""
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters: `.grad` is None again."""
-        for p in self.parameters():
-            p.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters: `.grad` is None again, or all zeros where there was a gradient."""
+        forget_gradients(self.parameters(), set_to_none)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Ask for gradients of all parameters, or freeze them; returns the module."""

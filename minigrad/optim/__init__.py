@@ -5,7 +5,8 @@ from .clip import clip_grad_norm_, clip_grad_value_
 from .early_stopping import EarlyStopping
 from .groups import decay_groups
 from .mixed_precision import GradScaler
-from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from .optimizer import Optimizer
+from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 
 __all__ = [
     "SGD",

@@ -11,6 +11,7 @@ from ..ops.elementwise import clip
 from ..record import describe
 from ..tape import Leaf
 from ..tensor import Tensor
+from .parameters import listed_tensors
 
 
 def clip_grad_norm_(
@@ -29,14 +30,14 @@ def clip_grad_norm_(
 
     Returns the norm before scaling, of all gradients as one vector.
 
-    Raises ValueError for a negative `max_norm` and, on request, for a norm that is not finite; it names the first
-    parameter whose gradient is to blame, and nothing has changed.
+    Raises ValueError for a negative `max_norm`, for an iterator that was used up before and, on request, for a norm
+    that is not finite; it names the first parameter whose gradient is to blame, and nothing has changed.
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be >= 0, not {max_norm!r}")
     if not norm_type > 0:
         raise ValueError(f"clip_grad_norm_: norm_type must be > 0, not {norm_type!r}")
-    params = _with_gradients(parameters)
+    params = _with_gradients(parameters, "clip_grad_norm_")
     total = _norm([p.grad for p in params], float(norm_type))
     if error_if_nonfinite and not math.isfinite(total):
         raise ValueError(f"clip_grad_norm_: the norm of the gradients is {total}{_culprit(params)}")
@@ -48,15 +49,18 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Limit every element of the gradients to -clip_value..clip_value. Raises ValueError for a negative value."""
+    """Limit every element of the gradients to -clip_value..clip_value.
+
+    Raises ValueError for a negative value and for an iterator that was used up before.
+    """
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be >= 0, not {clip_value!r}")
-    for p in _with_gradients(parameters):
+    for p in _with_gradients(parameters, "clip_grad_value_"):
         p.node.grad = clip(p.grad.detach(), -clip_value, clip_value)
 
 
-def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
-    return [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
+def _with_gradients(parameters: Tensor | Iterable[Tensor], what: str) -> list[Any]:
+    return [p for p in listed_tensors(parameters, what) if p.grad is not None]
 
 
 def _norm(gradients: list[Any], norm_type: float) -> float:

@@ -17,8 +17,13 @@ def decay_groups(module: Module, weight_decay: float) -> list[dict[str, Any]]:
     normalisation) are in no such product and do not overfit, so they are left alone. A shared parameter counts once.
     Decay is decoupled in AdamW, and added to the gradient in all other optimizers.
 
-    Raises ValueError for a negative weight decay, and for a module without parameters.
+    Raises ValueError for a negative weight decay, and for a module without parameters; TypeError for something else
+    than a module.
     """
+    if not callable(getattr(module, "parameters", None)):
+        raise TypeError(
+            f"decay_groups takes a module, not a {type(module).__name__}: decay_groups(model, weight_decay)"
+        )
     if not weight_decay >= 0:
         raise ValueError(f"decay_groups: weight_decay must be >= 0, not {weight_decay!r}")
     params = list(module.parameters())

@@ -9,7 +9,7 @@ from typing import Any
 from .. import dtypes
 from ..record import wrap
 from ..tensor import Tensor
-from .optimizers import Optimizer
+from .optimizer import Optimizer
 
 
 class GradScaler:
