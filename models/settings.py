@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -23,6 +23,8 @@ def option(name: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class BaseSettings:
     """Everything that decides what a training run does. The same settings give the same model.
+
+    With `quick`, settings that are not given have the values of `QUICK`; those that are given have theirs.
 
     Raises ValueError for a number that is too small, and for a word that is none of the choices.
     """
@@ -46,11 +48,20 @@ class BaseSettings:
     tensorboard: Path | None = field(
         default=None, metadata=about("Directory for event files that TensorBoard reads; by default, none are written.")
     )
-    quick: bool = field(default=False, metadata=about("A run of seconds, to see that everything works."))
+    quick: bool = field(default=False, metadata=about("A run of seconds, but for what other options say."))
 
-    QUICK: ClassVar[dict[str, Any]] = {}  # what --quick changes
+    QUICK: ClassVar[dict[str, Any]] = {}  # defaults of a quick run, in place of the usual ones
+    _given: ClassVar[frozenset[str]]  # of one settings; declared so that it is no setting itself
+
+    def __new__(cls, **given: Any) -> BaseSettings:
+        # A value says nothing of whether it was asked for: someone may ask for the default.
+        self = super().__new__(cls)
+        object.__setattr__(self, "_given", frozenset(given))
+        return self
 
     def __post_init__(self) -> None:
+        for name in (self.QUICK.keys() - self._given) if self.quick else ():
+            object.__setattr__(self, name, self.QUICK[name])
         for f in fields(self):
             value, minimum, choices = getattr(self, f.name), f.metadata["minimum"], f.metadata["choices"]
             if minimum is not None and not (value >= minimum and math.isfinite(value)):
@@ -61,10 +72,6 @@ class BaseSettings:
             raise ValueError(f"--live-port is a port, at most 65535, not {self.live_port}")
         if self.live_port and not self.live:
             raise ValueError("--live-port is the port of the page that --live serves: give --live, too")
-
-    def resolved(self: S) -> S:
-        """The settings that count: with `quick`, what that changes is changed."""
-        return replace(self, **self.QUICK) if self.quick else self
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain data."""

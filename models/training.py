@@ -270,7 +270,6 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
     not finite and for settings that do not fit the checkpoint, OSError (also for a port that is taken), ImportError for
     a package that is not installed, BackendError.
     """
-    settings = settings.resolved()
     with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads), ExitStack() as stack:
         mg.manual_seed(settings.seed)
         out = writable(settings.out)

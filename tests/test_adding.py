@@ -41,7 +41,7 @@ def test_a_quick_run(tmp_path, backend):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_learns(cell):
-    settings = adding.Settings(cell=cell, quick=True).resolved()
+    settings = adding.Settings(cell=cell, quick=True)
     mg.manual_seed(0)
     trainer = Trainer(adding.Task(settings))
     trainer.train()
@@ -68,7 +68,7 @@ def test_problems_for_training_and_for_tests_are_never_the_same():
 def test_the_model_comes_back(tmp_path):
     settings = adding.Settings(quick=True, steps=5, cell="gru", out=tmp_path)
     metrics = adding.train(settings)
-    task = adding.Task(settings.resolved())
+    task = adding.Task(settings)
     task.model = adding.load(tmp_path)
     with mg.no_grad():
         assert task.results() == metrics["results"]

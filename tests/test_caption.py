@@ -33,7 +33,7 @@ def test_a_quick_run(tmp_path):
     for place, kind in ((2, "exact_greedy"), (3, "exact_beam")):
         assert sum(row[1] == row[place] for row in rows) / 200 == pytest.approx(metrics["results"][kind])
 
-    task = caption.Task(settings.resolved())
+    task = caption.Task(settings)
     task.model = caption.load(tmp_path).eval()
     with mg.no_grad():
         assert task.results() == metrics["results"]
@@ -43,7 +43,7 @@ def test_a_quick_run(tmp_path):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_learns(cell):
-    settings = caption.Settings(quick=True, cell=cell, steps=40).resolved()
+    settings = caption.Settings(quick=True, cell=cell)
     mg.manual_seed(0)
     trainer = Trainer(caption.Task(settings))
     trainer.train()
@@ -53,7 +53,7 @@ def test_every_cell_learns(cell):
 
 def test_scheduled_sampling_runs_on_every_backend(backend):
     mg.manual_seed(0)
-    task = caption.Task(caption.Settings(quick=True, backend=backend, teacher_forcing=0.0).resolved())
+    task = caption.Task(caption.Settings(quick=True, backend=backend, teacher_forcing=0.0))
     _, images, labels = next(task.batches(0))
     for step in (0, 50, 1000):
         assert np.isfinite(task.loss((step, images[:8], labels[:8])).item())
@@ -84,7 +84,7 @@ def test_a_caption_without_an_end_says_so():
 
 
 def test_no_image_is_held_out_and_learned_from():
-    task = caption.Task(caption.Settings(quick=True, noise=0.0).resolved())
+    task = caption.Task(caption.Settings(quick=True, noise=0.0))
     learned = {x.tobytes() for _, images, _ in task.batches(0) for x in images}
     assert sum(len(labels) for _, _, labels in task.batches(0)) == 1397
     for split in ("valid", "test"):
@@ -92,7 +92,7 @@ def test_no_image_is_held_out_and_learned_from():
 
 
 def test_the_batches_of_an_epoch_are_the_same_each_time():
-    task = caption.Task(caption.Settings(quick=True).resolved())
+    task = caption.Task(caption.Settings(quick=True))
     (_, first, _), (_, again, _), (_, other, _) = (next(task.batches(epoch)) for epoch in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -300,7 +300,7 @@ def test_tf32_is_used_when_asked_for(gpu):
 def test_programs_run(name, tmp_path):
     """As `minigrad train NAME --quick --backend cupy`, but for the files at the end, which need other packages."""
     program = importlib.import_module(f"minigrad.models.{name}")
-    settings = program.Settings(quick=True, out=tmp_path, backend="cupy").resolved()
+    settings = program.Settings(quick=True, out=tmp_path, backend="cupy")
     mg.manual_seed(settings.seed)
     trainer = Trainer(program.Task(settings))
     trainer.train()

@@ -79,7 +79,7 @@ def test_measuring_leaves_training_as_it_is():
     from minigrad.models.training import Trainer
     from minigrad.tools.gradflow.command import Measures
 
-    settings = replace(adding.Settings(quick=True).resolved(), steps=4, validations=1)
+    settings = replace(adding.Settings(quick=True), steps=4, validations=1)
 
     def trained(*watchers):
         mg.manual_seed(0)

@@ -148,7 +148,7 @@ def test_the_same_settings_give_the_same_model(data):
     curves = []
     for _ in range(2):
         mg.manual_seed(0)
-        trainer = Trainer(music.Task(music.Settings(data=data, quick=True, steps=4).resolved()))
+        trainer = Trainer(music.Task(music.Settings(data=data, quick=True, steps=4)))
         trainer.train()
         curves.append(trainer.losses)
     assert curves[0] == curves[1]
@@ -158,7 +158,7 @@ def test_the_model_comes_back(tmp_path, data):
     settings = music.Settings(quick=True, data=data, steps=3, cell="peephole", out=tmp_path)
     metrics = music.train(settings)
     assert metrics["results"]["published_test_nll"] is None
-    task = music.Task(settings.resolved())
+    task = music.Task(settings)
     task.model = music.load(tmp_path)
     with mg.no_grad():
         assert task.results() == metrics["results"]

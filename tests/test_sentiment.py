@@ -120,7 +120,7 @@ def test_a_text_is_cut_into_small_words_to_be_classified(reader):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_it_learns_which_words_are_praise(reviews, cell):
     mg.manual_seed(0)
-    trainer = Trainer(sentiment.Task(sentiment.Settings(quick=True, cell=cell).resolved()))
+    trainer = Trainer(sentiment.Task(sentiment.Settings(quick=True, cell=cell)))
     trainer.train()
     assert trainer.validations[-1]["accuracy"] > 0.95
     assert (
@@ -139,7 +139,7 @@ def test_a_run_leaves_a_model_numbers_and_pictures(reviews, tmp_path):
     assert test["standard_error"] == pytest.approx((test["accuracy"] * (1 - test["accuracy"]) / 40) ** 0.5)
     assert image.imread(out / "sentences.png").ndim == 3
     assert (out / "sentences.txt").read_text().startswith("right: ")
-    task = sentiment.Task(sentiment.Settings(quick=True).resolved())
+    task = sentiment.Task(sentiment.Settings(quick=True))
     task.model = sentiment.load(out).eval()
     assert task.measures("test") == {name: test[name] for name in ("loss", "accuracy")}
 

@@ -80,7 +80,7 @@ def test_clips_are_alike_but_for_noise_and_seed():
 
 
 def test_clips_to_learn_from_are_never_the_same_and_have_other_digits():
-    task = video.Task(video.Settings(quick=True).resolved())
+    task = video.Task(video.Settings(quick=True))
     first, again, other = (next(task.batches(epoch))[0] for epoch in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -123,14 +123,14 @@ def test_every_cell_learns_a_few_clips_by_heart(cell):
 
 def test_the_measured_loss_is_the_one_that_is_learned_from():
     mg.manual_seed(0)
-    task = video.Task(video.Settings(quick=True).resolved())
+    task = video.Task(video.Settings(quick=True))
     batch = next(task.batches(0))
     assert task.measures(batch)["loss"] == pytest.approx(task.loss(batch).item(), rel=1e-5)
 
 
 def test_it_runs_on_every_backend(backend):
     mg.manual_seed(0)
-    trainer = Trainer(video.Task(video.Settings(quick=True, steps=2, backend=backend).resolved()))
+    trainer = Trainer(video.Task(video.Settings(quick=True, steps=2, backend=backend)))
     trainer.train()
     assert np.isfinite(trainer.losses).all()
 
@@ -160,7 +160,7 @@ def test_a_quick_run(tmp_path):
     with pillow.open(tmp_path / "clip.gif") as animation:
         assert animation.n_frames == 5
 
-    task = video.Task(settings.resolved())
+    task = video.Task(settings)
     task.model = video.load(tmp_path)
     assert task.results() == metrics["results"]
     with pytest.raises(FileNotFoundError, match="minigrad train video"):
@@ -169,7 +169,7 @@ def test_a_quick_run(tmp_path):
 
 def test_wrong_clips_are_shown_first():
     mg.manual_seed(0)
-    task = video.Task(video.Settings(quick=True).resolved())
+    task = video.Task(video.Settings(quick=True))
     shown = task.shown_clips()
     assert [clip.wrong for clip in shown[:2]] == [True, True]
     assert len(shown) == 6

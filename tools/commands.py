@@ -58,15 +58,17 @@ def _train_command(name: str) -> Callable[..., None]:
     """A command whose options are the fields of the program's settings."""
     settings = program(name).Settings
 
-    def train(**values: Any) -> None:
-        if not program(name).train(settings(**values))["finished"]:
+    def train(context: typer.Context, **values: Any) -> None:
+        sources: Any = {option: context.get_parameter_source(option) for option in values}
+        given = {option: value for option, value in values.items() if sources[option].name != "DEFAULT"}
+        if not program(name).train(settings(**given))["finished"]:
             raise KeyboardInterrupt
 
     types = get_type_hints(settings)
-    parameters = [
-        inspect.Parameter(
-            f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=Annotated[types[f.name], _option(f)]
-        )
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    parameters += [
+        inspect.Parameter(f.name, keyword, default=f.default, annotation=Annotated[types[f.name], _option(f)])
         for f in dataclasses.fields(settings)
     ]
     train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

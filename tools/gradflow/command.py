@@ -186,7 +186,7 @@ class Trained:
 def _trained(request: Request, cell: str | None, prepare: Callable[[nn.Module], nn.Module]) -> Trained:
     """Train the program's own model with its own settings, and write nothing."""
     from_program = program(request.name)
-    settings = from_program.Settings(quick=request.quick, seed=request.seed).resolved()
+    settings = from_program.Settings(quick=request.quick, seed=request.seed)
     changes: dict[str, Any] = {"steps": request.train, "validations": 1, "patience": 0}
     if cell is not None:
         if "cell" not in {f.name for f in dataclasses.fields(settings)}:
