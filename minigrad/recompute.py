@@ -134,7 +134,11 @@ def _node(replay: _Replay, packed: Tensor, given: list[Any]) -> Node:
 
 
 RECOMPUTE = Primitive(
-    "recompute", (lambda g, i, saved, replay, xp: replay.derivative(g, i, saved, xp),), ("xs",), variadic=True
+    "recompute",
+    (lambda g, i, saved, replay, xp: replay.derivative(g, i, saved, xp),),
+    ("xs",),
+    variadic=True,
+    custom=True,  # it runs the function again in the types that it had
 )
 
 

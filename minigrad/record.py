@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import dtypes
-from .backends import Backend, BackendError, default_backend
+from .backends import Backend, BackendError, default_backend, halves
 from .primitives import Primitive
 from .scope import local
 from .tape import Node, Version, new_index
@@ -64,7 +65,7 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     # What nearly all operations read, one tensor or two, is looked at here; the general case takes a loop.
     arrays: Sequence[Any]
     nodes: Sequence[Node | None]
-    versions = None
+    versions = narrow = None
     n = len(inputs)
     if n == 1 and isinstance(x := inputs[0], Recorded):
         backend, arrays, nodes = x.backend, (x.array,), (x.node,)
@@ -86,10 +87,12 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         found = _gather(primitive, inputs)
         if found is None:
             return apply(primitive, as_operands(primitive, inputs), params)
-        backend, arrays, nodes, versions, dtype, key = found
+        backend, arrays, nodes, versions, dtype, key, narrow = found
     if dtype is None:
         arrays = promote(primitive, arrays, backend)
     compute = backend.calls[primitive]
+    if narrow is not None:
+        compute = partial(halves.once, compute, narrow)
     try:
         out = compute(*arrays, **params) if params else compute(*arrays)
         out_dtype = out.dtype
@@ -134,11 +137,13 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
 def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | None:
     """What `apply` needs to know of its inputs; None if some of them have to be made operands first.
 
-    Returns (backend, arrays, nodes, versions, dtype of a tracked input or None, key). The key has one bit an input, the
-    first input's lowest, set where a gradient is wanted, and a 1 above them all.
+    Returns (backend, arrays, nodes, versions, dtype of a tracked input or None, key, narrow). The key has one bit an
+    input, the first input's lowest, set where a gradient is wanted, and a 1 above them all. `narrow` is the type of the
+    result where numbers that are none of its own meet 16-bit floats; else None.
     """
     backend = dtype = None
     key, bit = 0, 1
+    numbers, narrow = False, None
     arrays: list[Any] = []
     nodes: list[Node | None] = []
     for x in inputs:
@@ -156,12 +161,15 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | No
         elif x is None or type(x) in SCALARS:
             arrays.append(x)
             nodes.append(None)
+            numbers = True
         else:
             return None
         bit += bit
     if backend is None:
         return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
-    return backend, arrays, tuple(nodes), versions_of(inputs, nodes), dtype, key + bit
+    if numbers and (dtype is None or dtype.itemsize == 2) and primitive.broadcasts:
+        narrow = halves.narrow_type(arrays)
+    return backend, arrays, tuple(nodes), versions_of(inputs, nodes), dtype, key + bit, narrow
 
 
 def versions_of(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple[int, Version]] | None:

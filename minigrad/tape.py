@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from .backends.deferred import DEFERRED
+from .backends.halves import FLOAT32, widened
 from .scope import Scope, local
 
 new_index = itertools.count().__next__
@@ -198,9 +199,12 @@ def sweep(
             active.activate()
         if type(g) in DEFERRED:
             g = g.dense(node.backend)
+        primitive = node.primitive
+        half = node.dtype.itemsize == 2  # whose gradient is collected in float32, and rounded where it is seen
+        if half and (primitive is None or node.hooks is not None or targets is not None):
+            g = g.astype(node.dtype)
         if node.hooks is not None:
             g = _call_hooks(node, g)
-        primitive = node.primitive
         if primitive is None or targets is not None:
             if targets is None or node in targets:
                 results[node] = g
@@ -212,6 +216,8 @@ def sweep(
         try:
             if lift is not None:
                 saved, xp = lift(node)
+            if half:
+                g, saved = node.backend.for_rules(node, g, saved)
             for parent, rule in zip(node.inputs, primitive.rules or primitive.rules_for(len(node.inputs))):
                 if parent is None or (wanted is not None and parent not in wanted):
                     continue
@@ -267,13 +273,18 @@ class _Frontier:
             elif type(total) in DEFERRED:
                 entry[1:] = g.add_to(total.dense(node.backend), node.backend), True
             else:
-                entry[1:] = g.add_to(total if owned else node.backend.copy(total), node.backend), True
+                entry[1:] = g.add_to(total if owned else _own(total, node), node.backend), True
         elif entry[2]:
             entry[1] += g
         elif type(entry[1]) in DEFERRED:
-            entry[1:] = entry[1].add_to(node.backend.copy(g), node.backend), True
+            entry[1:] = entry[1].add_to(_own(g, node), node.backend), True
         else:
-            entry[1:] = entry[1] + g, True
+            entry[1:] = (entry[1] if node.dtype.itemsize > 2 else widened(entry[1])) + g, True
+
+
+def _own(g: Any, node: Node) -> Any:
+    """A copy to add into."""
+    return g.astype(FLOAT32) if node.dtype.itemsize == 2 else node.backend.copy(g)
 
 
 def _call_hooks(node: Node, g: Any) -> Any:
@@ -287,14 +298,16 @@ def _call_hooks(node: Node, g: Any) -> Any:
 def fit(d: Any, parent: Node, primitive: Any, xp: Any) -> Any:
     """Undo broadcasting and promotion of an input in its gradient."""
     if type(d) in DEFERRED:
-        if d.shape == parent.shape and d.dtype is parent.dtype:
+        if d.shape == parent.shape and (d.dtype is parent.dtype or parent.dtype.itemsize == 2):
             return d
         d = d.dense(xp)
     if d.shape != parent.shape:
         if not primitive.broadcasts:
             raise ValueError(f"a rule gave a gradient of shape {d.shape} for an input of shape {parent.shape}")
-        d = unbroadcast(d, parent.shape, xp)
-    return d if d.dtype is parent.dtype else xp.astype(d, dtype=parent.dtype)
+        d = unbroadcast(d if parent.dtype.itemsize > 2 else widened(d), parent.shape, xp)
+    if d.dtype is parent.dtype or (parent.dtype.itemsize == 2 and d.dtype.itemsize > 2):  # rounded when all have come
+        return d
+    return xp.astype(d, dtype=parent.dtype)
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...], xp: Any) -> Any:

@@ -17,6 +17,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .halves import rounds_once, widened
+
 Array = Any
 Shape = tuple[int, ...]
 
@@ -129,6 +131,15 @@ class Backend(Composed):
     def __init__(self) -> None:
         self.calls = _Calls(self)
 
+    def for_rules(self, node: Any, g: Array, saved: tuple[Any, ...]) -> tuple[Array, tuple[Any, ...]]:
+        """What the derivative rules of a node of 16-bit floats compute with: its gradient and saved values in float32.
+
+        A user's own rules get the types that they know from forward.
+        """
+        if node.primitive.custom:
+            return g.astype(node.dtype), saved
+        return widened(g), tuple([widened(x) for x in saved])
+
     # --- moving, and what only an array library can do ---------------------------------------------------------------
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -166,6 +177,7 @@ class Backend(Composed):
 
     # --- composite calls, which a backend may fuse -------------------------------------------------------------------
 
+    @rounds_once
     def softmax(self, x: Array, axis: int) -> Array:
         """exp(x) / sum(exp(x)) along `axis`, computed without overflow."""
         xp: Any = self
@@ -175,6 +187,7 @@ class Backend(Composed):
         e /= xp.sum(e, axis=axis, keepdims=True)
         return e
 
+    @rounds_once
     def log_softmax(self, x: Array, axis: int) -> Array:
         """log(softmax(x)) along `axis`, computed without overflow or cancellation."""
         xp: Any = self
@@ -184,6 +197,7 @@ class Backend(Composed):
         shifted -= xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
         return shifted
 
+    @rounds_once
     def cross_entropy(self, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
         """Losses (N,) of logits x (N, C) for class indices (N,); zero where the target is `ignore_index`.
 
@@ -209,6 +223,7 @@ class Backend(Composed):
         if low < 0 or high >= n:
             raise IndexError(f"{what} {low if low < 0 else high} is out of range: expected 0 to {n - 1}")
 
+    @rounds_once
     def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
         """standardize(x) * weight + bias over the last axis (Ba et al. 2016)."""
         out = self.standardize(x, eps)
@@ -216,11 +231,17 @@ class Backend(Composed):
             out = out * weight
         return out if bias is None else out + bias
 
+    @rounds_once
     def dropout(self, x: Array, mask: Array, scale: float) -> Array:
         """x * scale where `mask` is true, else 0."""
         out = x * mask
         out *= scale
         return out
+
+    softmax_vjp = rounds_once(Composed.softmax_vjp)
+    log_softmax_vjp = rounds_once(Composed.log_softmax_vjp)
+    standardize = rounds_once(Composed.standardize)
+    layer_norm_vjp = rounds_once(Composed.layer_norm_vjp)
 
     # --- optimizer steps, in place ------------------------------------------------------------------------------------
 

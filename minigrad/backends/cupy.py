@@ -20,11 +20,16 @@ from .base import Array, BackendUnavailable
 from .cuda_kernels import CudaKernels
 from .cupy_indexing import CupyIndexing
 from .cupy_random import CupyRandom
-from .fused import is_last
+from .halves import FLOAT32, is_half
 
 OLDEST = (13, 4)
 WITH_BFLOAT16 = (14, 0)
-FLOAT32 = np.dtype(np.float32)
+
+# Primitives whose rules are one step on a GPU: a product, a kernel that has float32 inside, one operation, or a move.
+ROUND_ONCE = frozenset(
+    "matmul linear sigmoid tanh softmax log_softmax cross_entropy layer_norm dropout add subtract multiply negative "
+    "exp log where relu abs sum reshape permute_dims broadcast_to flip roll pad tril triu concat stack".split()
+)
 
 # Methods that do not work on arrays, or say themselves on which device.
 ON_ANY_DEVICE = frozenset("activate active stream synchronize generator generator_state set_generator_state".split())
@@ -59,6 +64,7 @@ class CupyBackend(CupyIndexing, CupyRandom):
 
     array_type = cupy.ndarray
     lib = cupy
+    narrow_products = True
     scatter_add = staticmethod(cupyx.scatter_add)
 
     def __init__(self, device: int = 0) -> None:
@@ -243,28 +249,17 @@ class CupyBackend(CupyIndexing, CupyRandom):
             return x.prod(axis=axis, keepdims=keepdims, dtype=FLOAT32).astype(x.dtype)
         return x.prod(axis=axis, keepdims=keepdims)
 
-    def cumulative_sum(self, x: Array, axis: int) -> Array:
-        if is_half(x):
-            return cupy.cumsum(x.astype(FLOAT32), axis=axis).astype(x.dtype)
-        return cupy.cumsum(x, axis=axis)
-
-    def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        if is_half(x) and not is_last(axis, x):
-            return super().logsumexp(x.astype(FLOAT32), axis, keepdims).astype(x.dtype)
-        return super().logsumexp(x, axis, keepdims)
-
     def matmul(self, x: Array, y: Array) -> Array:
         # cuBLAS accumulates in float32. A result of one element CuPy computes as a sum of products, in 16 bits.
         if is_half(x) and is_half(y) and x.size == x.shape[-1] and y.size == x.size:
             return super().matmul(x.astype(FLOAT32), y.astype(FLOAT32)).astype(cupy.result_type(x, y))
         return super().matmul(x, y)
 
-    def einsum(self, *xs: Array, subscripts: str) -> Array:
-        if any(map(is_half, xs)):
-            kept = cupy.result_type(*xs)
-            wide = [x.astype(FLOAT32) if is_half(x) else x for x in xs]
-            return super().einsum(*wide, subscripts=subscripts).astype(kept)
-        return super().einsum(*xs, subscripts=subscripts)
+    def for_rules(self, node: Any, g: Array, saved: tuple[Any, ...]) -> tuple[Array, tuple[Any, ...]]:
+        """As on the host; but products run in 16 bits, which is what they are for, and so do rules of one step."""
+        if node.primitive.name in ROUND_ONCE:
+            return (g if g.dtype == node.dtype else g.astype(node.dtype)), saved
+        return super().for_rules(node, g, saved)
 
     # --- bfloat16 where CuPy has no loop for it -----------------------------------------------------------------------
 
@@ -333,11 +328,6 @@ class CupyBackend(CupyIndexing, CupyRandom):
     def cross_entropy(self, x: Array, targets: Array, ignore_index: int, label_smoothing: float) -> Array:
         self.noting = True
         return super().cross_entropy(x, targets, ignore_index, label_smoothing)
-
-
-def is_half(x: Array) -> bool:
-    """Whether an array holds floats of 16 bits."""
-    return x.dtype.itemsize == 2 and x.dtype.kind in "fV"
 
 
 def comparable(x: Array) -> Array:

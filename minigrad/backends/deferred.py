@@ -12,6 +12,8 @@ from itertools import repeat
 from operator import is_
 from typing import Any
 
+from .halves import widened
+
 Array = Any
 Shape = tuple[int, ...]
 
@@ -195,7 +197,7 @@ class ProductSum(Deferred):
             return total
         x, y = (xs[0], ys[0]) if len(xs) == 1 else (backend.concat(*xs, axis=0), backend.concat(*ys, axis=0))
         product = backend.matmul(x.T, y)
-        return product if total is None else total + product
+        return product if total is None else widened(total) + product
 
     def add_to(self, total: Array, backend: Any) -> Array:
         total += self.dense(backend)

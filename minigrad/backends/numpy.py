@@ -13,6 +13,7 @@ import numpy as np
 
 from .base import Array, Backend, Shape
 from .deferred import Partial, ProductSum
+from .halves import half_type, is_half, once, rounds_once, widened
 from .special import erf
 
 # Our name (the array API's) -> NumPy's, for functions that are called as they are.
@@ -47,6 +48,7 @@ class NumpyBackend(Backend):
     name = "numpy"
     array_type = np.ndarray
     lib: Any = np
+    narrow_products = False  # whether the library multiplies matrices of 16-bit floats with sums in float32
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +112,8 @@ class NumpyBackend(Backend):
 
     def sigmoid(self, x: Array) -> Array:
         """1 / (1 + exp(-x)), in place in one buffer. Where exp overflows to infinity the result is 0, as it should."""
+        if is_half(x):
+            return once(self.sigmoid, x.dtype, x)
         lib = self.lib
         out = lib.negative(x)
         if type(out) is not self.array_type:
@@ -120,6 +124,7 @@ class NumpyBackend(Backend):
         lib.reciprocal(out, out=out)
         return out
 
+    @rounds_once
     def erf(self, x: Array) -> Array:
         """The error function by W. J. Cody's rational approximations (Math. Comp. 1969), to full double precision."""
         return erf(self.lib, x)
@@ -127,8 +132,11 @@ class NumpyBackend(Backend):
     # --- reductions ---------------------------------------------------------------------------------------------------
 
     def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        if x.dtype.itemsize == 2 and is_half(x):
+            return once(self.sum, x.dtype, x, axis=axis, keepdims=keepdims)
         return x.sum(axis=axis, keepdims=keepdims)
 
+    @rounds_once
     def prod(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         return x.prod(axis=axis, keepdims=keepdims)
 
@@ -161,9 +169,11 @@ class NumpyBackend(Backend):
         order = lib.flip(lib.argsort(lib.flip(x, axis=axis), axis=axis, kind="stable"), axis=axis)
         return x.shape[axis] - 1 - order
 
+    @rounds_once
     def cumulative_sum(self, x: Array, axis: int) -> Array:
         return self.lib.cumsum(x, axis=axis)
 
+    @rounds_once
     def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         lib = self.lib
         top = lib.max(x, axis=axis, keepdims=True) if x.size else lib.zeros((1,) * x.ndim, x.dtype)
@@ -175,6 +185,8 @@ class NumpyBackend(Backend):
     # --- products -----------------------------------------------------------------------------------------------------
 
     def matmul(self, x: Array, y: Array) -> Array:
+        if x.dtype.itemsize == 2 and not self.narrow_products and (kind := half_type((x, y))):
+            return once(self.matmul, kind, x, y)
         if y.ndim == 2:
             if x.ndim == 2:
                 return x.dot(y)  # half the overhead of matmul
@@ -185,6 +197,8 @@ class NumpyBackend(Backend):
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """x @ weight.T + bias, the bias added in the product's own memory."""
+        if x.dtype.itemsize == 2 and not self.narrow_products and (kind := half_type((x, weight))):
+            return once(self.linear, kind, x, weight, bias)
         out = self.matmul(x, weight.T)
         if bias is None:
             return out
@@ -197,10 +211,12 @@ class NumpyBackend(Backend):
         """x.T @ y, as a gradient that the sweep adds up with others of its kind."""
         return ProductSum(x, y) if x.dtype == y.dtype else self.matmul(x.T, y)
 
+    @rounds_once
     def einsum(self, *xs: Array, subscripts: str) -> Array:
         out = self.lib.einsum(subscripts, *xs, optimize=True)
         return self.copy(out) if len(xs) == 1 else out  # of one operand it may be a view
 
+    @rounds_once
     def cross_entropy_vjp(
         self, g: Array, x: Array, targets: Array, ignore_index: int, label_smoothing: float, losses: Array | None = None
     ) -> Array:
@@ -260,6 +276,10 @@ class NumpyBackend(Backend):
         """x[index] += values in place, adding up where positions repeat."""
         if is_basic(index):
             x[index] += values
+        elif is_half(x):
+            wide = widened(x)
+            self.add_at(wide, index, widened(values))
+            x[...] = wide
         elif getattr(index, "dtype", None) is not None and index.dtype.kind == "i" and x.ndim > 1 and index.size:
             self._add_rows(x, index, values)
         else:
