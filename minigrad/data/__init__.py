@@ -1,9 +1,10 @@
 """Data for sequence models: data sets by name, readers of files, words and characters as numbers, and batches.
 
-Importing this needs NumPy alone. Downloads, sound, MIDI and images of digits need the extra `minigrad[data]`.
+Importing this needs NumPy alone. Downloads, features of sound, MIDI and images of digits need the extra
+`minigrad[data]`.
 """
 
-from .audio import hertz_to_mel, log_mel, mel_filters, mel_to_hertz, read_wav
+from .audio import hertz_to_mel, log_mel, mel_filters, mel_to_hertz
 from .batches import bucketed, pad, padding_share, unpad
 from .images import digit_images
 from .music import read_chorales, read_midi, write_midi
@@ -12,6 +13,7 @@ from .sequences import Streams
 from .series import Series, read_series
 from .sets import DataFile, DataFolder, DataSet
 from .text import Vocabulary, read_sentences, read_text
+from .wav import read_wav
 from .words import WordVocabulary, tokenize
 
 __all__ = [

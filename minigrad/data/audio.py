@@ -1,58 +1,10 @@
-"""Sound: samples from WAV files, and log-mel features."""
+"""Features of sound: how loud each band of frequencies is, on the mel scale."""
 
 from __future__ import annotations
 
-import struct
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-
-def _missing(what: str, error: ImportError) -> ImportError:
-    return ImportError(f'{what} needs scipy ({error}): pip install "minigrad[data]"')
-
-
-def read_wav(path: str | Path, average: bool = False) -> tuple[int, np.ndarray]:
-    """The sampling rate in Hz, and the samples of a WAV file, float32 of shape (samples,).
-
-    Integers of 8 to 32 bits become -1 to 1; floats are taken as they are.
-
-    Args:
-        path: the file.
-        average: of several channels, take the mean. Otherwise they are an error.
-
-    Raises:
-        OSError: there is no such file, or it cannot be read.
-        ValueError: it is not a WAV file, is cut off, has no samples, or has several channels.
-        ImportError: scipy is not installed.
-    """
-    try:
-        from scipy.io import wavfile
-    except ImportError as error:
-        raise _missing("reading WAV files", error) from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", wavfile.WavFileWarning)
-            # Chunks other than the sound's, such as the title, do no harm.
-            warnings.filterwarnings("ignore", "Chunk .* not understood", wavfile.WavFileWarning)
-            rate, samples = wavfile.read(path)
-    except (ValueError, struct.error, EOFError, ArithmeticError, UnboundLocalError, wavfile.WavFileWarning) as error:
-        raise ValueError(f"{path} is not a whole WAV file of a known kind: {error}") from error
-    if samples.size == 0:
-        raise ValueError(f"{path} has no samples")
-    if samples.ndim == 2 and samples.shape[1] > 1 and not average:
-        raise ValueError(f"{path} has {samples.shape[1]} channels, not one; average=True takes their mean")
-    if samples.dtype.kind == "f":
-        scaled = samples.astype(np.float32)
-    elif samples.dtype == np.uint8:
-        scaled = (samples.astype(np.float32) - 128) / 128
-    elif samples.dtype in (np.int16, np.int32):
-        scaled = (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    else:
-        raise ValueError(f"{path} has samples of {samples.dtype}; 8, 16, 24 and 32 bits and floats are known")
-    return rate, scaled.mean(axis=1) if scaled.ndim == 2 else scaled
 
 
 def hertz_to_mel(hertz: Any) -> Any:
@@ -134,7 +86,7 @@ def log_mel(
     try:
         from scipy.signal import ShortTimeFFT, get_window
     except ImportError as error:
-        raise _missing("a spectrogram", error) from error
+        raise ImportError(f'a spectrogram needs scipy ({error}): pip install "minigrad[data]"') from error
     sound = np.asarray(samples, np.float64)
     if sound.ndim != 1 or not sound.size or not np.isfinite(sound).all():
         raise ValueError(f"log_mel takes a vector of finite samples, at least one, not the shape {sound.shape}")
