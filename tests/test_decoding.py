@@ -167,9 +167,11 @@ def test_filters_at_their_edges(backend):
     assert filtered(logits, top_p=1e-9).exp().tolist() == [[0, 1, 0, 0]]
     assert filtered(logits, top_k=99, top_p=1.0).exp().tolist()[0] == pytest.approx(F.softmax(logits).tolist()[0])
     for options, message in (
-        ({"temperature": -1.0}, "at least 0, not -1.0"),
-        ({"temperature": math.nan}, "at least 0, not nan"),
-        ({"top_k": 0}, "top_k must be >= 1"),
+        ({"temperature": -1.0}, "at least 0 and finite, not -1.0"),
+        ({"temperature": math.nan}, "at least 0 and finite, not nan"),
+        ({"top_k": 0}, "top_k must be an integer >= 1, not 0"),
+        ({"top_k": 1.5}, "top_k must be an integer >= 1, not 1.5"),
+        ({"temperature": math.inf}, "finite, not inf"),
         ({"top_p": 0.0}, "top_p must be above 0"),
         ({"top_p": 1.5}, "top_p must be above 0"),
     ):
@@ -270,7 +272,18 @@ def test_long_hypotheses_win_with_a_length_penalty():
         (lambda f: f(Model(), [[0]]), ValueError, r"of shape \(B,\)"),
         (lambda f: f(Model(), [0, 1], state_of(3)), ValueError, "is not the batch of the tokens"),
         (lambda f: f(Model(), 0, {"lstm": [mg.zeros(2), mg.tensor(1.0)]}), ValueError, "lacks the axis 0"),
-        (lambda f: f(Model(), 0, None, 0), ValueError, "length of sequences must be >= 1, not 0"),
+        (lambda f: f(Model(), 0, None, 0), ValueError, "length of sequences must be an integer >= 1, not 0"),
+        (lambda f: f(Model(), 0, None, 2.5), ValueError, r"an integer >= 1, not 2\.5"),
+        (lambda f: f(Model(), -1), ValueError, "to start with must be >= 0, not -1"),
+        (lambda f: f(Model(), 0, end=V), ValueError, "end token 3 is not one of the 3 tokens"),
+        (lambda f: f(Model(), 0, end=-1), ValueError, "end token must be an integer >= 0 or None, not -1"),
+        (lambda f: f(Model(), 0, end=1.0), ValueError, r"not 1\.0"),
+        (
+            lambda f: f(lambda t, s: (mg.zeros((len(t), 0)), s), 0),
+            ValueError,
+            r"\(\d, V\) for \d tokens, not float32\[\d, 0\]",
+        ),
+        (lambda f: f(lambda t, s: (mg.one_hot(t, V, "int64"), s), 0), TypeError, "logits, real numbers, not int64"),
     ],
 )
 @pytest.mark.parametrize("search", [greedy, sample, beam])
@@ -279,11 +292,52 @@ def test_bad_arguments(search, call, error, message):
         call(search)
 
 
+NO_DISTRIBUTION = [[0.0, math.nan, 1.0], [0.0, 1.0, math.inf], [-math.inf] * 3]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy reports inf - inf
+@pytest.mark.parametrize("row", NO_DISTRIBUTION)
+@pytest.mark.parametrize("search", [greedy, sample, beam])
+def test_logits_that_are_no_distribution(search, row, backend):
+    """Of the second sequence, after two tokens."""
+
+    def step(tokens, t):
+        table = np.zeros((len(tokens), 3))
+        if t.numpy()[0] == 2:
+            table[len(tokens) // 2 :] = row
+        return mg.tensor(table), t + 1
+
+    with pytest.raises(
+        ValueError, match=r"for sequence 1 of 2, at token 2 .*a NaN or \+inf among them, or all are -inf"
+    ):
+        search(step, [0, 1], mg.zeros((2,), dtype="int64"), 5)
+
+
+def test_tokens_that_are_left_out_are_no_reason_to_stop():
+    step = lambda tokens, state: (mg.tensor([[-math.inf, -1.0, -math.inf]] * len(tokens)), state)
+    for search in (greedy, sample, beam):
+        assert (search(step, 0, length=3).tokens.reshape(3, -1)[:, 0] == 1).all()
+
+
+def test_a_token_that_is_only_fed():
+    """The first token may be one that the model never gives."""
+    table = mg.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 9.0]])
+    assert greedy(lambda tokens, state: (table[tokens], state), 2, length=3).tokens[:, 0].tolist() == [1, 0, 1]
+    with pytest.raises(IndexError, match="3"):
+        greedy(lambda tokens, state: (table[tokens], state), 3)
+
+
 def test_bad_beams():
-    with pytest.raises(ValueError, match="width must be >= 1, not 0"):
-        beam(Model(), 0, width=0)
-    with pytest.raises(ValueError, match="logits that are NaN"):
-        beam(lambda tokens, state: (mg.full((len(tokens), V), math.nan), state), 0)
+    for width in (0, 1.5):
+        with pytest.raises(ValueError, match=f"width must be an integer >= 1, not {width}"):
+            beam(Model(), 0, width=width)
+
+
+def test_a_beam_wider_than_the_vocabulary():
+    """There are as many hypotheses as sequences; the others have a probability of 0."""
+    found = beam(Model(), 0, length=1, width=V + 2)
+    assert sorted(found.tokens[0, 0, :V].tolist()) == list(range(V))
+    assert (found.scores[0, V:] == -math.inf).all()
 
 
 # --- scheduled sampling -----------------------------------------------------------------------------------------------

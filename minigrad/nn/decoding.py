@@ -11,19 +11,20 @@ return. For a language model around an nn.LSTM, given characters (T, B):
 
 Nothing here is recorded. Symbols: B sequences in a batch, V tokens of the vocabulary, W hypotheses of a beam, T time
 steps. A function takes `start`, the token (an integer for all sequences, or integers (B,)) that is fed first and is
-no part of the result; a text to be continued is fed to the model beforehand, all but its last token.
+no part of the result; a text to be continued is fed to the model beforehand, all but its last token. Whether the model
+knows the token `start` is for the model to say: it may be one that is only ever fed, V or more.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import random, tree
+from .. import dtypes, random, tree
 from ..backends import default_backend
 from ..functional import log_softmax
 from ..ops.elementwise import exp, where
@@ -79,8 +80,8 @@ def filtered(logits: Any, temperature: float = 1.0, top_k: int | None = None, to
         top_p: then keep the smallest set of likeliest tokens that has at least this probability together (nucleus
             sampling: Holtzman et al., The curious case of neural text degeneration, 2020).
 
-    Among equally likely tokens the first ones are kept. Raises ValueError for a negative temperature, top_k < 1, and
-    top_p outside 0 < p <= 1.
+    Among equally likely tokens the first ones are kept. Raises ValueError for a temperature that is negative or
+    not finite, a top_k that is no integer >= 1, and top_p outside 0 < p <= 1.
     """
     _check_filter(temperature, top_k, top_p)
     x = as_tensor(logits)
@@ -120,6 +121,7 @@ def sampled(
     The stream ends when all sequences have; without an `end` it does not. Arguments and errors as in `sample`.
     """
     _check_filter(temperature, top_k, top_p)
+    _check_end(end)
     tokens = _first_tokens(start, state, state_axis)
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     return _stream(step, tokens, state, end, options, generator)
@@ -129,14 +131,18 @@ def _stream(
     step: Step, tokens: Tensor, state: Any, end: int | None, options: dict[str, Any], generator: Generator | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     done = np.zeros(len(tokens), dtype=bool)
-    while not done.all():
+    for t in count():
+        if done.all():
+            return
         with no_grad():  # not around the loop: what the caller does with a token is none of this generator's business
-            logits, state = _stepped(step, tokens, state)
+            logits, state = _stepped(step, tokens, state, end)
+            known = log_softmax(logits)
+            _check_rows(np.isnan(known[:, 0].numpy()), t)
             if options["temperature"] == 0:
                 drawn = argmax(logits, axis=-1)
             else:
                 drawn = random.categorical(exp(filtered(logits, **options)), generator)
-            log_probs = take_along_axis(log_softmax(logits), drawn[:, None])[:, 0].numpy().astype(np.float64)
+            log_probs = take_along_axis(known, drawn[:, None])[:, 0].numpy().astype(np.float64)
             chosen = drawn.numpy()
             if end is not None:
                 chosen, log_probs = np.where(done, end, chosen), np.where(done, 0.0, log_probs)
@@ -172,8 +178,9 @@ def sample(
 
     `log_probs` of the result are those of the model, not of the narrower distribution.
 
-    Raises ValueError for settings out of range and for logits of another shape than (B, V), TypeError for tokens that
-    are not integers and for a step that returns no pair.
+    Raises ValueError for settings out of range, an `end` that is not one of the V tokens, logits of another shape than
+    (B, V), and logits that are no distribution (a NaN or +inf among them, or all -inf); TypeError for tokens that are
+    not integers and for a step that returns no pair.
     """
     _check_length(length)
     stream = sampled(
@@ -221,11 +228,12 @@ def beam(
         length_penalty: alpha. In the end hypotheses of n tokens are ranked by log-probability / ((5 + n) / 6)**alpha
             (Wu et al., Google's neural machine translation system, 2016): more than 0 favours long ones.
 
-    Raises ValueError and TypeError as `sample` does, ValueError also for a width below 1 and for logits that are NaN.
+    Raises ValueError and TypeError as `sample` does, ValueError also for a width that is no integer >= 1.
     """
     _check_length(length)
-    if width < 1:
-        raise ValueError(f"beam: width must be >= 1, not {width}")
+    _check_end(end)
+    if not _is_count(width):
+        raise ValueError(f"beam: width must be an integer >= 1, not {width!r}")
     with no_grad():
         first = _first_tokens(start, state, state_axis)
         batch = len(first)
@@ -236,8 +244,10 @@ def beam(
         log_probs[:, 0] = 0.0  # all hypotheses are the same at first: one of them counts
         done = np.zeros((batch, width), dtype=bool)
         while len(history) < length and not (done | (log_probs == -np.inf)).all():
-            logits, state = _stepped(step, tokens, state)
-            parents, chosen, log_probs = _best(logits, log_probs, done, end)
+            logits, state = _stepped(step, tokens, state, end)
+            following = log_softmax(logits).numpy().astype(np.float64).reshape(batch, width, -1)
+            _check_rows(np.isnan(following[:, :, 0]).any(axis=1), len(history))
+            parents, chosen, log_probs = _best(following, log_probs, done, end)
             history = np.concatenate([history[:, rows, parents], chosen[None]])
             done = done[rows, parents] if end is None else (chosen == end) & (log_probs > -np.inf)
             tokens = Tensor(chosen.reshape(-1), dtype="int64", backend=logits.backend)
@@ -249,14 +259,13 @@ def beam(
 
 
 def _best(
-    logits: Tensor, log_probs: np.ndarray, done: np.ndarray, end: int | None
+    following: np.ndarray, log_probs: np.ndarray, done: np.ndarray, end: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The hypotheses to go on with, each (B, W): which one it continues, by which token, and its log-probability."""
+    """The hypotheses to go on with, each (B, W): which one it continues, by which token, and its log-probability.
+
+    `following` (B, W, V) are the log-probabilities of the next tokens.
+    """
     batch, width = log_probs.shape
-    vocabulary = logits.shape[-1]
-    following = log_softmax(logits).numpy().astype(np.float64).reshape(batch, width, vocabulary)
-    if np.isnan(following).any():
-        raise ValueError("beam: the step gave logits that are NaN, or -inf for all tokens")
     totals = log_probs[:, :, None] + following
     if end is not None:  # one that has ended goes on by its end, at no cost
         totals[done] = -np.inf
@@ -265,7 +274,7 @@ def _best(
     if end is not None:
         ranks[done, end] = np.inf  # it keeps its place
     best = np.stack([_largest(row, width) for row in ranks.reshape(batch, -1)])
-    parents, chosen = np.divmod(best, vocabulary)
+    parents, chosen = np.divmod(best, following.shape[-1])
     return parents, chosen, np.take_along_axis(totals.reshape(batch, -1), best, axis=1)
 
 
@@ -286,6 +295,8 @@ def _first_tokens(start: Any, state: Any, state_axis: int) -> Tensor:
     tokens = start if isinstance(start, Tensor) else Tensor(start, backend=backend)
     if tokens.dtype.kind not in "iu":
         raise TypeError(f"the tokens to start with must be integers, not {tokens.dtype}")
+    if tokens.size and int(tokens.min().item()) < 0:
+        raise ValueError(f"the tokens to start with must be >= 0, not {tokens.min().item()}")
     for leaf in leaves:
         if not -leaf.ndim <= state_axis < leaf.ndim:
             raise ValueError(f"the state has {describe(leaf)}, which lacks the axis {state_axis} of the batch")
@@ -302,15 +313,28 @@ def _first_tokens(start: Any, state: Any, state_axis: int) -> Tensor:
     return tokens
 
 
-def _stepped(step: Step, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+def _stepped(step: Step, tokens: Tensor, state: Any, end: int | None) -> tuple[Tensor, Any]:
     result = step(tokens, state)
     if type(result) is not tuple or len(result) != 2:
         raise TypeError(f"step must return a pair (logits, state), not a {type(result).__name__}")
     logits = result[0]
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(tokens):
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(tokens) or not logits.shape[1]:
         given = describe(logits) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
         raise ValueError(f"step must return logits ({len(tokens)}, V) for {len(tokens)} tokens, not {given}")
+    if not dtypes.is_float(logits.dtype):
+        raise TypeError(f"step must return logits, real numbers, not {describe(logits)}")
+    if end is not None and end >= logits.shape[1]:
+        raise ValueError(f"the end token {end} is not one of the {logits.shape[1]} tokens that step gives logits for")
     return result
+
+
+def _check_rows(bad: Any, t: int) -> None:
+    """Raise ValueError if a sequence has logits whose log-softmax is NaN, given which ones (B,) do."""
+    if bad.any():
+        raise ValueError(
+            f"step gave logits from which no token can be chosen, for sequence {int(bad.argmax())} of {len(bad)}, at "
+            f"token {t} (counted from 0): there is a NaN or +inf among them, or all are -inf"
+        )
 
 
 def _picked(*trees: tuple[Any, int], at: np.ndarray) -> list[Any]:
@@ -324,15 +348,24 @@ def _lengths(tokens: np.ndarray, end: int | None) -> np.ndarray:
     return np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, len(tokens))
 
 
+def _is_count(value: Any) -> bool:
+    return hasattr(value, "__index__") and value >= 1
+
+
 def _check_length(length: int) -> None:
-    if length < 1:
-        raise ValueError(f"the length of sequences must be >= 1, not {length}")
+    if not _is_count(length):
+        raise ValueError(f"the length of sequences must be an integer >= 1, not {length!r}")
+
+
+def _check_end(end: int | None) -> None:
+    if end is not None and not (hasattr(end, "__index__") and end >= 0):
+        raise ValueError(f"the end token must be an integer >= 0 or None, not {end!r}")
 
 
 def _check_filter(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    if not temperature >= 0:
-        raise ValueError(f"a temperature is at least 0, not {temperature}")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be >= 1, not {top_k}")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"a temperature is at least 0 and finite, not {temperature}")
+    if top_k is not None and not _is_count(top_k):
+        raise ValueError(f"top_k must be an integer >= 1, not {top_k!r}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
