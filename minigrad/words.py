@@ -76,6 +76,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "min": ("g, shared by the elements that are the smallest",),
     "prod": ("g times the product of the other elements",),
     "logsumexp": ("g times the softmax of the input",),
+    "cumulative_prod": ("the product of the elements before, times g and what later products pass back",),
     "cumulative_sum": ("the sum of g from each place to the end",),
     # arrangement
     "reshape": ("g in the old shape",),

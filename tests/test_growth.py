@@ -114,3 +114,14 @@ def test_a_recomputed_function_runs_once_more_whichever_inputs_it_reads():
     mg.recompute(twice_the_first, *xs).sum().backward()
     assert len(calls) == 2
     assert [x.grad is None for x in xs] == [False, True, True]
+
+
+def test_the_gradient_of_a_product_takes_memory_for_its_elements_alone():
+    x = mg.tensor(1 + 1e-5 * np.random.default_rng(0).standard_normal(20_000), requires_grad=True)
+    tracemalloc.start()
+    try:
+        mg.prod(x).backward()
+        assert tracemalloc.get_traced_memory()[1] < 100 * x.nbytes
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(x.grad.numpy(), mg.prod(x).item() / x.detach().numpy(), rtol=1e-10)

@@ -29,7 +29,8 @@ REQUIRED = {
     "sinh cosh tanh asinh acosh atanh sigmoid relu erf sign floor ceil trunc round equal not_equal less less_equal "
     "greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor "
     "bitwise_invert bitwise_left_shift bitwise_right_shift isnan isinf isfinite signbit astype",
-    "reductions": "sum prod max min any all argmax argmin argsort count_nonzero cumulative_sum logsumexp",
+    "reductions": "sum prod max min any all argmax argmin argsort count_nonzero cumulative_sum cumulative_prod "
+    "logsumexp",
     "products": "matmul linear einsum product_sum",
     "shape": "reshape permute_dims broadcast_to flip roll pad tril triu concat stack",
     "indexing": "getitem index_add index_set add_at partial nonzero one_hot",

@@ -174,6 +174,10 @@ class NumpyBackend(Backend):
         return self.lib.cumsum(x, axis=axis)
 
     @rounds_once
+    def cumulative_prod(self, x: Array, axis: int) -> Array:
+        return self.lib.cumprod(x, axis=axis)
+
+    @rounds_once
     def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         lib = self.lib
         top = lib.max(x, axis=axis, keepdims=True) if x.size else lib.zeros((1,) * x.ndim, x.dtype)

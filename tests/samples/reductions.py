@@ -92,6 +92,7 @@ def _softmax(x: Any, axis: int) -> Any:
 
 
 along_axis("cumulative_sum", normal, np.cumsum)
+along_axis("cumulative_prod", zeros_among, np.cumprod)
 along_axis("argsort", grid(0), _argsort, descending=(False, True))
 along_axis("softmax", normal, _softmax)
 along_axis("log_softmax", normal, lambda x, axis: np.log(_softmax(x, axis)))

@@ -36,8 +36,9 @@ __version__ = "14.2.0"
 
 FUNCTIONS = (
     "all any arange argmax argmin argsort array asarray ascontiguousarray asnumpy broadcast_to concatenate copy "
-    "count_nonzero cumsum dot einsum empty eye flatnonzero flip from_dlpack full linspace matmul max may_share_memory "
-    "min nonzero pad prod reshape result_type roll searchsorted squeeze stack sum tril triu zeros zeros_like"
+    "count_nonzero cumprod cumsum dot einsum empty eye flatnonzero flip from_dlpack full linspace matmul max "
+    "may_share_memory min nonzero pad prod reshape result_type roll searchsorted squeeze stack sum tril triu zeros "
+    "zeros_like"
 ).split()
 UFUNCS = [name for name in _ufuncs.ALL if name != "where"]
 globals().update({name: getattr(_functions, name) for name in FUNCTIONS})

@@ -193,6 +193,10 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> ndar
     return fresh(np.cumsum(host_of(a), axis, a.dtype if _is_half(a, dtype) else dtype))
 
 
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> ndarray:
+    return fresh(np.cumprod(host_of(a), axis, a.dtype if _is_half(a, dtype) else dtype))
+
+
 # --- sorting and searching --------------------------------------------------------------------------------------------
 
 
