@@ -6,12 +6,16 @@ quarter note.
 
 from __future__ import annotations
 
+import io
 import json
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .contents import read_bytes
 from .text import read_text
 
 LOWEST, HIGHEST = 21, 108  # the piano's A0 and C8
@@ -100,45 +104,74 @@ def write_midi(path: str | Path, roll: Any, tempo: float = 80, program: int = 0,
 
 
 def read_midi(path: str | Path) -> np.ndarray:
-    """The piano roll of a MIDI file: the keys that sound at the beginning of each quarter note, of all tracks together.
+    """The piano roll of a MIDI file: the keys that sound at the beginning of each quarter note.
 
-    What begins and ends between two of these moments is not in it.
+    All tracks and channels are taken together; each has its own notes, so a key sounds until all have let it go. Where
+    a track strikes a key again that sounds, the first end is that of the first note. A note without an end is silenced
+    with the last one of its key, or sounds to the end of its track. What begins and ends between two quarter notes is
+    not in the roll. Tempo has no meaning for it.
 
     Returns float32 of 0 and 1, of shape (T, 88).
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        ValueError: it is not a MIDI file, is cut off, counts in seconds, or has a pitch that no piano has.
+        ValueError: it is not a MIDI file, is cut off, counts in seconds, has several pieces (type 2), or has a pitch
+            that no piano has.
         ImportError: mido is not installed.
     """
     mido = _mido()
+    content = _tracks_alone(read_bytes(path))
     try:
-        file = mido.MidiFile(path)
-        track = mido.merge_tracks(file.tracks)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}") from None
+        file = mido.MidiFile(file=io.BytesIO(content))
     except (OSError, EOFError, ValueError, LookupError, mido.KeySignatureError) as error:
-        raise ValueError(f"{path} is not a whole MIDI file: {error}") from error
+        reason = str(error) or "it ends early, or does not begin as one"
+        raise ValueError(f"{path} is not a whole MIDI file: {reason}. Copy it again") from error
     beat = file.ticks_per_beat
     if not 0 < beat < 0x8000:
-        raise ValueError(f"{path} counts its time in seconds, not in quarter notes")
-    roll = np.zeros((max(1, -(-sum(message.time for message in track) // beat)), KEYS), np.float32)
-    sounding: dict[tuple[int, int], int] = {}
+        raise ValueError(f"{path} counts its time in seconds, not in quarter notes; write it again with ticks per beat")
+    if file.type == 2 and len(file.tracks) > 1:
+        raise ValueError(f"{path} holds {len(file.tracks)} pieces (it is of type 2), not one; save each as type 0 or 1")
+    length = max((sum(message.time for message in track) for track in file.tracks), default=0)
+    roll = np.zeros((max(1, -(-length // beat)), KEYS), np.float32)
+    for track in file.tracks:
+        for pitch, start, end in _notes(track):
+            if not LOWEST <= pitch <= HIGHEST:
+                raise ValueError(f"{path} has the pitch {pitch}; a piano has {LOWEST} to {HIGHEST}")
+            roll[-(-start // beat) : -(-end // beat), pitch - LOWEST] = 1
+    return roll
+
+
+def _notes(track: Any) -> Iterator[tuple[int, int, int]]:
+    """The notes of a track of mido: pitch, and the ticks where they begin and end."""
+    sounding: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # where they began, by channel and pitch
+    last: dict[tuple[int, int], int] = {}  # the last end
     now = 0
     for message in track:
         now += message.time
         if message.type not in ("note_on", "note_off"):
             continue
         key = message.channel, message.note
-        if key in sounding:  # it ends, or is struck again
-            roll[-(-sounding.pop(key) // beat) : -(-now // beat), message.note - LOWEST] = 1
         if message.type == "note_on" and message.velocity:
-            if not LOWEST <= message.note <= HIGHEST:
-                raise ValueError(f"{path} has the pitch {message.note}; a piano has {LOWEST} to {HIGHEST}")
-            sounding[key] = now
-    if sounding:
-        raise ValueError(f"{path} is not a whole MIDI file: {len(sounding)} notes have no end")
-    return roll
+            sounding[key].append(now)
+        else:
+            last[key] = now
+            if sounding[key]:
+                yield message.note, sounding[key].popleft(), now
+    for key, starts in sounding.items():
+        for start in starts:
+            yield key[1], start, last[key] if last.get(key, -1) > start else now
+
+
+def _tracks_alone(content: bytes) -> bytes:
+    """A MIDI file without chunks of other kinds, which the standard allows and mido refuses."""
+    kept, place = [], 0
+    while place < len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], "big")
+        part = content[place : place + 8 + size]
+        if not place or part[:4] == b"MTrk":
+            kept.append(part)
+        place += 8 + size
+    return b"".join(kept)
 
 
 def _mido() -> Any:
