@@ -20,8 +20,9 @@ from .ops import creation
 from .ops.shaping import concat, reshape, stack
 from .record import describe, wrap
 from .scope import local
-from .tape import GraphError, Leaf, Version, enable_grad
+from .tape import GraphError, Leaf, enable_grad
 from .tensor import Tensor
+from .version import Version
 
 Function = Callable[..., Any]
 

@@ -16,7 +16,8 @@ from .operators import Operators
 from .primitives import PRIMITIVES, Primitive
 from .record import Recorded, apply, describe, to_array, wrap
 from .scope import local
-from .tape import GraphError, Leaf, Version
+from .tape import GraphError, Leaf
+from .version import Version
 
 # Python's operator -> the primitive that computes the new values.
 OPERATORS = {

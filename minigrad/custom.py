@@ -7,8 +7,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .entry import memory_of
 from .primitives import Primitive
-from .record import apply
+from .record import Recorded, apply, kept
+from .scope import local
 
 
 def primitive(
@@ -28,7 +30,8 @@ def primitive(
         broadcasts: the inputs broadcast and are promoted to one dtype; rules return gradients of the broadcast shape.
 
     The function's positional parameters are its array inputs, its keyword-only parameters are options. A keyword-only
-    parameter `xp` receives the backend's functions, so that one definition runs on every backend.
+    parameter `xp` receives the backend's functions, so that one definition runs on every backend. Options that a rule
+    asks for are copied where they hold arrays; a result that is a view of an input is copied, too.
 
     Raises TypeError if a rule asks for a name that the function does not have.
     """
@@ -45,7 +48,8 @@ def primitive(
             unknown = set() if rule is None else set(inspect.signature(rule).parameters) - known
             if unknown:
                 raise TypeError(f"primitive {title}: a rule asks for {sorted(unknown)}; there are {sorted(known)}")
-        row = Primitive(title, rules, inputs, function, broadcasts=broadcasts, custom=True)
+        read = set().union(*(inspect.signature(rule).parameters for rule in rules if rule is not None)) & set(options)
+        row = Primitive(title, rules, inputs, _without_views(function), broadcasts=broadcasts, custom=True)
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -57,9 +61,24 @@ def primitive(
             ]
             if missing:
                 raise TypeError(f"{title}() misses {', '.join(missing)}")
+            arrays = [bound.arguments[x] for x in inputs]
             params = {k: bound.arguments[k] for k in options}
-            return apply(row, [bound.arguments[x] for x in inputs], params)
+            if read and local.now.recording and any(isinstance(x, Recorded) and x.node is not None for x in arrays):
+                params.update({k: kept(params[k]) for k in read})
+            return apply(row, arrays, params)
 
         return wrapped
 
     return decorate
+
+
+def _without_views(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its result copied where it is a view of an input: changes of that are not to reach it."""
+
+    @functools.wraps(function)
+    def computed(*arrays: Any, **options: Any) -> Any:
+        out = function(*arrays, **options)
+        owner = memory_of(out)
+        return out.copy() if any(owner is memory_of(x) for x in arrays if hasattr(x, "dtype")) else out
+
+    return computed

@@ -107,7 +107,9 @@ def seed_of(out: Any, seed: Any, create_graph: bool) -> Any:
             )
         seed = wrap(out.backend.full(out.shape, 1, out.dtype), out.backend)
     elif not isinstance(seed, Recorded):
-        seed = wrap(to_array(seed, out.dtype, out.backend), out.backend)
+        seed = wrap(to_array(seed, out.dtype, out.backend, copy=True), out.backend)
+    elif seed.node is None and seed.version is not None:  # it may end as a gradient, and is not to change then
+        seed = wrap(seed.backend.copy(seed.array), seed.backend)
     if seed.array.shape != out.shape:
         raise ValueError(f"backward from {describe(out)}: the gradient given has shape {seed.array.shape}")
     if seed.backend is not out.backend:

@@ -17,10 +17,11 @@ from .gradient import gradients
 from .ops.shaping import astype, concat, reshape
 from .primitives import Primitive
 from .random import Draws
-from .record import describe, versions_of, wrap
+from .record import describe, kept, watched, wrap
 from .scope import local
-from .tape import GraphError, Leaf, Node, ancestors, enable_grad, new_index
+from .tape import GraphError, Leaf, Node, ancestors, enable_grad
 from .tensor import Tensor
+from .version import Version, new_index
 
 
 def recompute(function: Callable[..., Any], *args: Any) -> Any:
@@ -47,12 +48,12 @@ def recompute(function: Callable[..., Any], *args: Any) -> Any:
     outputs = _tracked(result)
     if not outputs:
         return result
-    parameters = _parameters(outputs, {x.node for x in opened}, begin)
+    parameters, constants = _read(outputs, {x.node for x in opened}, begin)
     packed = _packed(outputs)
     # The arguments' places alone: the node keeps their arrays, and lets go of them after backward.
-    places = tree.map(lambda x: wrap(None, x.backend), args)
+    places = kept(tree.map(lambda x: wrap(None, x.backend), args))
     replay = _Replay(function, places, draws, local.now.scope, [x.node is not None for x in given], parameters)
-    node = _node(replay, packed, given)
+    node = _node(replay, packed, given, constants)
     for observer in local.now.observers:
         observer.on_record(node, given, packed.array)
     return _unpacked(result, wrap(packed.array, packed.backend, node))
@@ -119,18 +120,26 @@ class _Replay:
         return [None if leaf is None else found.get(leaf) for leaf in leaves]
 
 
-def _node(replay: _Replay, packed: Tensor, given: list[Any]) -> Node:
+def _node(replay: _Replay, packed: Tensor, given: list[Any], constants: list[Version]) -> Node:
     backend = packed.backend
     for x in given:
         if x.backend is not backend:
             raise BackendError(f"recompute: {describe(x)} is on backend {x.backend.name}, the result on {backend.name}")
-    inputs = [*(x.node for x in given), *replay.parameters]
-    saved = [None, *(x.array for x in given), *(True for _ in replay.parameters)]
+    rest = len(replay.parameters) + len(constants)  # what the function reads, without being given it
+    inputs = [*(x.node for x in given), *replay.parameters, *(None for _ in constants)]
+    saved = [None, *(_saved(x) for x in given), *(True for _ in range(rest))]
     node = Node(
         RECOMPUTE, inputs, tuple(saved), {"replay": replay}, backend, local.now.scope, packed.shape, packed.dtype
     )
-    node.versions = versions_of(given, inputs)
+    _, versions = watched(given, inputs[: len(given)], 0)
+    first = len(inputs) - len(constants)
+    node.versions = [*(versions or ()), *enumerate(constants, first)]
     return node
+
+
+def _saved(x: Tensor) -> Any:
+    foreign = x.node is None and x.version is not None and x.version.foreign
+    return x.array.copy() if foreign else x.array
 
 
 RECOMPUTE = Primitive(
@@ -142,9 +151,13 @@ RECOMPUTE = Primitive(
 )
 
 
-def _parameters(outputs: list[Any], arguments: set[Any], begin: int) -> list[Leaf]:
-    """The leaves that the outputs depend on, besides the arguments and what derivatives inside left."""
+def _read(outputs: list[Any], arguments: set[Any], begin: int) -> tuple[list[Leaf], list[Version]]:
+    """What the function read without being given it: leaves, and constants whose memory can be changed in place.
+
+    Without the leaves that derivatives inside left.
+    """
     found: list[Leaf] = []
+    constants: dict[int, Version] = {}
     for node in ancestors([x.node for x in outputs]):
         if node.index < begin and not isinstance(node, Leaf):
             raise GraphError(
@@ -152,7 +165,8 @@ def _parameters(outputs: list[Any], arguments: set[Any], begin: int) -> list[Lea
             )
         if isinstance(node, Leaf) and node.open and node not in arguments:
             found.append(node)
-    return found
+        constants.update((id(version), version) for _, version in node.versions or () if node.index > begin)
+    return found, list(constants.values())
 
 
 def _tracked(result: Any) -> list[Any]:

@@ -12,10 +12,13 @@ from . import dtypes
 from .backends import Backend, BackendError, default_backend, halves
 from .primitives import Primitive
 from .scope import local
-from .tape import Node, Version, new_index
+from .tape import Node
+from .version import Foreign, Version, new_index
 
 NO_PARAMS: dict[str, Any] = {}
+Watched = list[tuple[int, Version]] | None
 SCALARS = frozenset((float, int, bool))
+ENDS = frozenset((int, type(None)))  # of slices
 
 
 class Recorded:
@@ -78,16 +81,16 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         if left is not None:
             dtype, key = left.dtype, 0b111
             if right is None:
-                key, versions = 0b101, versions_of(inputs, nodes)
+                key, versions = watched(inputs, nodes, 0b101)
         elif right is not None:
-            dtype, key, versions = right.dtype, 0b110, versions_of(inputs, nodes)
+            dtype, (key, versions) = right.dtype, watched(inputs, nodes, 0b110)
         else:
             dtype, key = None, 0b100
     else:
         found = _gather(primitive, inputs)
         if found is None:
             return apply(primitive, as_operands(primitive, inputs), params)
-        backend, arrays, nodes, versions, dtype, key, narrow = found
+        backend, arrays, nodes, key, versions, dtype, narrow = found
     if dtype is None:
         arrays = promote(primitive, arrays, backend)
     compute = backend.calls[primitive]
@@ -137,9 +140,10 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
 def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | None:
     """What `apply` needs to know of its inputs; None if some of them have to be made operands first.
 
-    Returns (backend, arrays, nodes, versions, dtype of a tracked input or None, key, narrow). The key has one bit an
-    input, the first input's lowest, set where a gradient is wanted, and a 1 above them all. `narrow` is the type of the
-    result where numbers that are none of its own meet 16-bit floats; else None.
+    Returns (backend, arrays, nodes, key, versions, dtype of a tracked input or None, narrow). The key has one bit an
+    input, the first input's lowest, set where a gradient is wanted, and a 1 above them all; see `watched` for what
+    becomes of it. `narrow` is the type of the result where numbers that are none of its own meet 16-bit floats; else
+    None.
     """
     backend = dtype = None
     key, bit = 0, 1
@@ -169,17 +173,26 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | No
         return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
     if numbers and (dtype is None or dtype.itemsize == 2) and primitive.broadcasts:
         narrow = halves.narrow_type(arrays)
-    return backend, arrays, tuple(nodes), versions_of(inputs, nodes), dtype, key + bit, narrow
+    return backend, arrays, tuple(nodes), *watched(inputs, nodes, key + bit), dtype, narrow
 
 
-def versions_of(inputs: Sequence[Any], nodes: Sequence[Node | None]) -> list[tuple[int, Version]] | None:
-    """(position, Version) of the inputs without nodes whose memory can be changed in place; None if there are none."""
-    found = None
+def watched(inputs: Sequence[Any], nodes: Sequence[Node | None], key: int) -> tuple[Any, Watched]:
+    """What is done about inputs without nodes, whose memory can be changed in place.
+
+    Returns what to look up the saver by, and (position, Version) of those inputs, or None if there are none. Foreign
+    memory is not watched: the saver copies it, and so is looked up by a pair of the key and these inputs' bits.
+    """
+    found: Watched = None
+    foreign = 0
     for i, node in enumerate(nodes):
-        if node is None and isinstance(x := inputs[i], Recorded) and x.version is not None:
-            found = found or []
-            found.append((i, x.version))
-    return found
+        if node is None and isinstance(x := inputs[i], Recorded) and (version := x.version) is not None:
+            if version.foreign:
+                foreign |= 1 << i
+            elif found is None:
+                found = [(i, version)]
+            else:
+                found.append((i, version))
+    return (key, foreign) if foreign else key, found
 
 
 def promote(primitive: Primitive, arrays: Sequence[Any], backend: Any) -> Sequence[Any]:
@@ -219,8 +232,10 @@ def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool =
         if isinstance(x, (float, int)):  # np.float64 too: it is a Python float, and as weak as one
             x = x if type(x) in SCALARS else float(x) if isinstance(x, float) else int(x)
             x = wrap(to_array(x, None, backend), backend) if all_tensors else x
-        elif isinstance(x, np.generic) or (isinstance(x, np.ndarray) and backend.array_type is np.ndarray):
+        elif isinstance(x, np.generic):
             x = wrap(to_array(x, None, backend), backend)
+        elif isinstance(x, np.ndarray) and backend.array_type is np.ndarray:
+            x = wrap(to_array(x, None, backend), backend, None, Foreign())
         elif isinstance(x, np.ndarray):
             raise BackendError(
                 f"{primitive.name} in {local.now.scope}: a NumPy array met a tensor of backend {backend.name}; "
@@ -273,16 +288,26 @@ def allowed(dtype: Any, backend: Backend) -> Any:
     return dtype
 
 
-def raw_index(index: Any, backend: Backend) -> Any:
+def raw_index(index: Any, backend: Backend, keep: bool = True) -> Any:
     """What stands in brackets behind a tensor of this backend, with tensors and lists replaced by its arrays.
+
+    With `keep` the index may be needed again in backward: what others may change by then is copied.
 
     Raises IndexError for what cannot index: floats, strings; BackendError for arrays of another backend.
     """
-    if type(index) in (int, slice):
+    kind = type(index)
+    if kind is int:
         return index
+    if kind is slice:
+        if not keep or (type(index.start) in ENDS and type(index.stop) in ENDS and type(index.step) in ENDS):
+            return index
+        ends = index.start, index.stop, index.step
+        return slice(*(end.__index__() if hasattr(end, "__index__") else end for end in ends))
     if isinstance(index, tuple):
-        return tuple([raw_index(part, backend) for part in index])
+        return tuple([raw_index(part, backend, keep) for part in index])
+    changeable = keep and isinstance(index, np.ndarray)
     if isinstance(index, Recorded):
+        changeable = keep and index.version is not None
         if index.backend.place != backend.place:
             raise BackendError(
                 f"an index on backend {index.backend.name} met a tensor of backend {backend.name}: "
@@ -299,10 +324,24 @@ def raw_index(index: Any, backend: Backend) -> Any:
     if hasattr(index, "dtype"):
         if index.dtype.kind not in "biu":
             raise IndexError(f"tensors are indexed by integers and truth values, not by {index.dtype}")
-        return index
-    if index is None or index is Ellipsis or isinstance(index, (int, slice)):
+        return index.copy() if changeable and local.now.recording else index
+    if index is None or index is Ellipsis or isinstance(index, int):
         return index
     raise IndexError(f"a {type(index).__name__} cannot index a tensor")
+
+
+def kept(value: Any) -> Any:
+    """An option of an operation as backward may need it: with copies of the arrays in it that others may change."""
+    if isinstance(value, Recorded):
+        if value.node is not None or value.version is None:
+            return value
+        return wrap(value.array.copy(), value.backend)
+    if isinstance(value, dict):
+        return {key: kept(part) for key, part in value.items()}
+    if isinstance(value, (tuple, list)):
+        parts = [kept(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value.copy() if hasattr(value, "dtype") and hasattr(value, "copy") else value
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

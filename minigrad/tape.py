@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from types import TracebackType
@@ -18,28 +17,11 @@ from typing import Any
 from .backends.deferred import DEFERRED
 from .backends.halves import FLOAT32, widened
 from .scope import Scope, local
-
-new_index = itertools.count().__next__
+from .version import Version, new_index
 
 
 class GraphError(RuntimeError):
     """The graph cannot do what was asked: it was freed, changed in place, or never recorded."""
-
-
-class Version:
-    """When the memory behind a tensor, and behind all views of it, was last changed in place."""
-
-    __slots__ = ("changed_at", "changed_by")
-    latest = -1  # when any memory was last changed: what was recorded after that needs no closer look
-
-    def __init__(self) -> None:
-        self.changed_at = -1
-        self.changed_by = ""
-
-    def change(self, by: str) -> None:
-        """Note a change made now by `by` (a name for the error message)."""
-        self.changed_at = Version.latest = new_index()
-        self.changed_by = by
 
 
 class _Freed:

@@ -15,7 +15,8 @@ from .gradient import accumulate, as_tensor, gradients, retain, transfer
 from .primitives import Primitive, elementwise, indexing, shaping
 from .record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
 from .scope import local
-from .tape import GraphError, Handle, Leaf, Node, Version
+from .tape import GraphError, Handle, Leaf, Node
+from .version import Version
 
 
 class Tensor(Builtins, Changes):
@@ -187,7 +188,8 @@ class Tensor(Builtins, Changes):
         elif self.node is None:
             if not dtypes.is_float(self.dtype):
                 raise TypeError(f"only floating-point tensors have gradients, not {self.dtype}")
-            if self.version in (None, OF_GRADIENT, SEALED):  # others may read this memory, and a leaf may change
+            v = self.version
+            if v in (None, OF_GRADIENT, SEALED) or v.foreign:  # others may read or write this, and a leaf may change
                 self.array, self.version = self.backend.copy(self.array), Version()
             self.node = Leaf(self.backend, self.shape, self.dtype, self.version)
         return self
@@ -259,7 +261,7 @@ class Tensor(Builtins, Changes):
     # --- indexing -----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        return apply(indexing.getitem, (self,), {"index": raw_index(index, self.backend)})
+        return apply(indexing.getitem, (self,), {"index": raw_index(index, self.backend, self.node is not None)})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(

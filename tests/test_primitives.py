@@ -14,7 +14,7 @@ from samples import ROWS, Case
 import minigrad as mg
 from minigrad.primitives import PRIMITIVES
 from minigrad.record import apply, wrap
-from minigrad.tape import Version
+from minigrad.version import Version
 
 try:
     from hypothesis import HealthCheck, given, settings

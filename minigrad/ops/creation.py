@@ -10,8 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..backends import Backend, default_backend, get_backend
 from ..record import allowed, to_array, wrap
-from ..tape import Version
 from ..tensor import Tensor
+from ..version import Foreign, Version
 
 Shape = int | Sequence[int]
 
@@ -30,23 +30,29 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, backend: A
 def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None = None) -> Tensor:
     """`data` as a tensor, sharing memory with an array where possible (copy=None), always (False) or never (True).
 
-    A tensor that needs no conversion is returned as it is, and one that does keeps its history. Changes made to a
-    shared NumPy array are not detected.
+    A tensor that needs no conversion is returned as it is, and one that does keeps its history. The tensor sees changes
+    made to a shared array later; gradients do not: backward goes through the values that operations read, which are
+    copied when they are recorded (see "What is watched, and what is copied" in docs/how-it-works.md).
+    `requires_grad_` copies as well.
     """
     if isinstance(data, Tensor) and not copy and (copy is None or dtype is None or dtypes.check(dtype) == data.dtype):
         data = data if backend is None else data.to(get_backend(backend))
         return data if dtype is None else data.astype(dtype)
     where = get_backend(backend) if backend is not None else getattr(data, "backend", None) or default_backend()
-    return wrap(to_array(data, dtype, where, copy), where, None, Version())
+    fresh = copy or isinstance(data, (list, tuple, int, float, Tensor))
+    return wrap(to_array(data, dtype, where, copy), where, None, Version() if fresh else Foreign())
 
 
 def from_dlpack(x: Any) -> Tensor:
-    """A tensor that shares the memory of any object with `__dlpack__` (a PyTorch tensor, a CuPy array)."""
+    """A tensor that shares the memory of any object with `__dlpack__` (a PyTorch tensor, a CuPy array).
+
+    Later changes of that memory are seen as with `asarray`.
+    """
     kind, number = x.__dlpack_device__()
     where = get_backend(f"cupy:{int(number)}") if kind == 2 else default_backend()
     if kind == 1 and where.array_type is not np.ndarray:
         where = get_backend("numpy")
-    return wrap(where.from_dlpack(x), where, None, Version())
+    return wrap(where.from_dlpack(x), where, None, Foreign())
 
 
 def _made(array: Any, where: Backend, requires_grad: bool) -> Tensor:

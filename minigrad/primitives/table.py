@@ -103,28 +103,35 @@ class Primitive:
 Saver = Callable[[Any, Sequence[Any]], tuple[Any, ...]]
 
 
-class _Savers(dict[int, Saver]):
+class _Savers(dict[Any, Saver]):
     """For each set of tracked inputs a function (out, inputs) -> what is kept for backward.
 
     What is kept has the layout (out, *inputs), with None for what no rule of a tracked input reads. A key has one bit
-    an input, the first input's lowest, and a 1 above them all. Like the rules' adapters they are compiled once.
+    an input, the first input's lowest, and a 1 above them all. Of a pair the second number has the bits of the inputs
+    that are copied if they are kept. Like the rules' adapters the functions are compiled once.
     """
 
     def __init__(self, primitive: Primitive) -> None:
         self._primitive = primitive
         self._needs = [_parameters(rule) for rule in primitive.vjp]
 
-    def __missing__(self, key: int) -> Saver:
+    def __missing__(self, which: Any) -> Saver:
+        key, copied = which if type(which) is tuple else (which, 0)
         row, n = self._primitive, key.bit_length() - 1
         if row.variadic:
             saver = _variadic_saver(self._needs[0], key ^ 1 << n)
+            if copied and "xs" in self._needs[0]:
+                saver = _copying(saver, copied)
             if n <= FEW:
-                self[key] = saver
+                self[which] = saver
             return saver
         needs = set().union(*(needs for i, needs in enumerate(self._needs) if key >> i & 1))
-        kept = [f"xs[{i}]" if name in needs else "None" for i, name in enumerate(row.inputs[:n])]
+        kept = [
+            f"xs[{i}]" + ".copy()" * (copied >> i & 1) if name in needs else "None"
+            for i, name in enumerate(row.inputs[:n])
+        ]
         source = ", ".join(["out" if "out" in needs else "None", *kept])
-        saver = self[key] = eval(compile(f"lambda out, xs: ({source},)", GENERATED, "eval"))
+        saver = self[which] = eval(compile(f"lambda out, xs: ({source},)", GENERATED, "eval"))
         return saver
 
 
@@ -140,6 +147,11 @@ def _variadic_saver(needs: set[str], tracked: int) -> Saver:
         return (out if "out" in needs else None, *xs[:own], None, *xs[own + 1 :])
 
     return all_but_own
+
+
+def _copying(saver: Saver, copied: int) -> Saver:
+    """The saver, with copies of the inputs whose bits are in `copied`."""
+    return lambda out, xs: saver(out, [x.copy() if copied >> i & 1 else x for i, x in enumerate(xs)])
 
 
 def _save_out(out: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
