@@ -1,5 +1,7 @@
 """Time series from CSV files, as spreadsheets and pandas write them; files that are damaged are refused."""
 
+import gzip
+
 import numpy as np
 import pytest
 import real_data
@@ -53,10 +55,26 @@ def test_a_column_by_its_name(tmp_path):
         ("", "is empty"),
         ("year,x\n", "has no values"),
         ("year,x\n1700,1,2\n", "line 2: 3 fields, where there are 2 columns"),
-        ("year,x\n1700,1\n\n1701,2\n", "line 3: 0 fields"),
+        ("\n \n", "has nothing but empty lines"),
+        ("year,x\n\n", "has no values"),
+        ("1700,5\n1701,6\n", "no names of columns in its first line, but data: 1700,5"),
+        ("year,x\n1700\n", "line 2: 1 fields, where there are 2 columns"),
+        ("year,x\n\n1700,1\n1701,1,5\n", r"line 4: 3 fields, where there are 2 columns \(a number with a comma"),
+        ("year;x\n1700;1,5\n", r"has semicolons between its fields. Save it with commas.*sep=';', decimal=','"),
+        ("year\tx\n1700\t1.5\n", "has tabs between"),
         ("year,x\n1700,one\n", "line 2, column 'x': 'one' is not a number"),
         ("year,x\n1700,inf\n", "'inf' is not a number"),
-        ("year,x\n1700,nan\n", "'nan' is not a number"),
+        ("year,x\n1700,1_500\n", "line 2, column 'x': '1_500' is not a number, such as 1500"),
+        ('year,x\n1700,"1,500"\n', "'1,500' is not a number"),
+        ("year,x\n1700,0x10\n", "'0x10' is not a number"),
+        ("year,x\n1700,1e999\n", "'1e999' is not a number"),
+        ("year,x\n1700,--\n", "'--' is not a number"),
+        ("year,x\n1700,\u0661\n", "is not a number"),
+        ("year,x\n1700,missing\n", "of a lacking value, the field is empty or NA"),
+        ("year,x\n,1\n", "line 2, column 'year': '' is not a year"),
+        ("year,x\n\u0661\u0667\u0660\u0660,1\n", "is not a year"),
+        ('year,x\n1700,"1\n1701,2\n', "line 3: unexpected end of data"),
+        ('year,x\n1700,"1"5\n', "line 2: "),
         ("year,x\n17,1\n", "'17' is not a year, a month"),
         ("day,x\n20001301,1\n", "'20001301' is not a year"),
         ("year,x\n1700,1\n1700,2\n", "line 3: the time '1700' does not follow 1700"),
@@ -68,6 +86,49 @@ def test_a_column_by_its_name(tmp_path):
 def test_series_that_are_damaged(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         read_series(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "year,x\n1700,5\n1701,\n1702,7\n",
+        "year,x\n1700,5\n1701,\n1702,7",
+        "year,x\n1700,5\n1701,\n1702,7\n\n",
+        "year,x\r\n1700,5\r\n1701,\r\n1702,7\r\n\r\n",
+        "\ufeffyear,x\n1700,5\n1701,\n1702,7\n",
+        "\n  \nyear,x\n1700,5\n\n1701,\n   \n1702,7\n \n",
+        " year , x \n 1700 , 5 \n1701,  \n1702 ,7.\n",
+        '"year", "x"\n"1700", "5"\n1701,""\n1702,"7"\n',
+        "year,x\n1700,+5\n1701,NA\n1702,.7e1\n",
+    ],
+)
+def test_what_spreadsheets_write(tmp_path, content):
+    for each in (content, gzip.compress(content.encode())):
+        times, values = read_series(written(tmp_path, each))
+        assert times.astype(str).tolist() == ["1700", "1701", "1702"]
+        np.testing.assert_array_equal(values, [5, np.nan, 7])
+
+
+@pytest.mark.parametrize(
+    "word", ["", " ", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "-"]
+)
+def test_words_for_a_lacking_value(tmp_path, word):
+    assert np.isnan(read_series(written(tmp_path, f"year,x\n1700,{word}\n")).values).all()
+
+
+def test_fields_in_quotes_hold_commas_and_lines(tmp_path):
+    path = written(tmp_path, 'year,"note, if any","x ""raw""\n(ppm)"\n1700,"a, b\nc",5\n1701,,wrong\n')
+    with pytest.raises(ValueError, match=r"line 5, column 'x \"raw\".n\(ppm\)': 'wrong' is not a number"):
+        read_series(path, 'x "raw"\n(ppm)')
+    with pytest.raises(ValueError, match="line 4, column 'note, if any'"):
+        read_series(path, "note, if any")
+
+
+def test_columns_of_one_name(tmp_path):
+    path = written(tmp_path, "year,a,b,a\n1700,1,2,3\n")
+    assert read_series(path, " b ").values.tolist() == [2]
+    with pytest.raises(ValueError, match="has 2 columns named 'a'; give each a name of its own"):
+        read_series(path, "a")
 
 
 @pytest.mark.parametrize(

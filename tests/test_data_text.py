@@ -1,5 +1,6 @@
 """Text as numbers, and batches that carry state."""
 
+import gzip
 import json
 
 import numpy as np
@@ -34,10 +35,32 @@ def test_an_empty_file(tmp_path, content):
         read_text(tmp_path / "text")
 
 
-def test_another_encoding(tmp_path):
-    (tmp_path / "text").write_bytes("grün".encode("latin-1"))
-    with pytest.raises(ValueError, match="not UTF-8 text: byte 2 is 0xfc"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "grün".encode("latin-1"),
+            r"byte 2 is 0xfc, in line 1\. If it is WINDOWS-1252, convert it: iconv -f WINDOWS-1252",
+        ),
+        ("grün".encode("utf-16"), "byte 0 is 0xff, in line 1.*iconv -f UTF-16 -t UTF-8 .*text > NEW"),
+        (b"\xfe\xff" + "grün".encode("utf-16-be"), "byte 0 is 0xfe.*iconv -f UTF-16"),
+        ("green".encode("utf-16-le"), "it has zeros"),
+    ],
+)
+def test_another_encoding(tmp_path, content, message):
+    (tmp_path / "text").write_bytes(content)
+    with pytest.raises(ValueError, match=f"not UTF-8 text: {message}"):
         read_text(tmp_path / "text")
+
+
+def test_a_file_that_gzip_has_packed(tmp_path):
+    packed = gzip.compress("grün\r\n".encode() * 99)
+    (tmp_path / "text.gz").write_bytes(packed)
+    assert read_text(tmp_path / "text.gz") == "grün\n" * 99
+    for damaged in (packed[:-9], packed[:20], packed[:12] + b"nonsense" + packed[20:]):
+        (tmp_path / "text.gz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="packed by gzip, and damaged"):
+            read_text(tmp_path / "text.gz")
 
 
 # --- vocabulary -------------------------------------------------------------------------------------------------------

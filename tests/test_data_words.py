@@ -1,12 +1,13 @@
 """Words: cutting text up, a vocabulary of words, and files of sentences."""
 
+import gzip
 import json
 
 import numpy as np
 import pytest
 import real_data
 
-from minigrad.data import WordVocabulary, read_sentences, tokenize
+from minigrad.data import WordVocabulary, read_pairs, read_sentences, tokenize
 
 SENTENCES = [tokenize(line) for line in ("the cat saw the dog .", "the dog ran .", "a cat ran !")]
 
@@ -138,9 +139,11 @@ def test_a_line_is_a_sentence(tmp_path):
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"\n", "line 1 of .* is empty"),
+        (b"\n", "has no sentences, only empty lines"),
+        (b"\r\n\r\n", "only empty lines"),
         (b"one\n \ntwo\n", "line 2 of .* is empty"),
-        (b"one\ntwo\n\n", "line 3 of .* is empty"),
+        (b"\none\n", "line 1 of .* is empty"),
+        (b"one\r\n\r\ntwo\r\n\r\n", "line 2 of .* is empty"),
         (b"one\nzw\xf6lf\n", "not UTF-8 text: byte 6 is 0xf6, in line 2"),
         (b"\xef\xbb\xbfone\nzw\xf6lf\n", "not UTF-8 text: byte 9 is 0xf6, in line 2"),
     ],
@@ -151,7 +154,26 @@ def test_files_that_are_no_list_of_sentences(tmp_path, content, message):
         read_sentences(tmp_path / "sentences")
 
 
+@pytest.mark.parametrize(
+    "content", [b"one\ntwo", b"one\ntwo\n", b"one\ntwo\n\n", b"one\r\ntwo\r\n \r\n\r\n", b"one\rtwo\r\r"]
+)
+def test_empty_lines_at_the_end_are_no_sentences(tmp_path, content):
+    for each in (content, gzip.compress(content)):
+        (tmp_path / "sentences").write_bytes(each)
+        assert read_sentences(tmp_path / "sentences") == ["one", "two"]
+
+
+def test_pairs_of_sentences(tmp_path):
+    first, second = tmp_path / "first.en", tmp_path / "first.de"
+    first.write_bytes(b"one\ntwo\n\n")
+    second.write_bytes(b"eins\r\nzwei\r\n")
+    assert read_pairs(first, second) == [("one", "eins"), ("two", "zwei")]
+    second.write_bytes(b"eins\nzwei\ndrei\n")
+    with pytest.raises(ValueError, match=r"first\.en has 2 sentences and .*first\.de has 3"):
+        read_pairs(first, second)
+
+
 @pytest.mark.parametrize(("split", "lines"), [("train", 29000), ("val", 1014), ("test2016", 1000)])
 def test_the_captions_come_in_pairs(split, lines):
-    for language in ("en", "de"):
-        assert len(read_sentences(real_data.path(f"translation/multi30k.{split}.{language}"))) == lines
+    english, german = (real_data.path(f"translation/multi30k.{split}.{language}") for language in ("en", "de"))
+    assert len(read_pairs(english, german)) == lines

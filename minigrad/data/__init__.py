@@ -12,7 +12,7 @@ from .registry import describe, fetch, names
 from .sequences import Streams
 from .series import Series, read_series
 from .sets import DataFile, DataFolder, DataSet
-from .text import Vocabulary, read_sentences, read_text
+from .text import Vocabulary, read_pairs, read_sentences, read_text
 from .wav import read_wav
 from .words import WordVocabulary, tokenize
 
@@ -20,7 +20,7 @@ __all__ = [
     # data sets
     "DataFile", "DataFolder", "DataSet", "describe", "fetch", "names",
     # text
-    "Vocabulary", "WordVocabulary", "read_sentences", "read_text", "tokenize",
+    "Vocabulary", "WordVocabulary", "read_pairs", "read_sentences", "read_text", "tokenize",
     # other files
     "Series", "digit_images", "log_mel", "mel_filters", "hertz_to_mel", "mel_to_hertz", "read_chorales", "read_midi",
     "read_series", "read_wav", "write_midi",

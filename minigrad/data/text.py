@@ -8,44 +8,68 @@ from typing import Any
 
 import numpy as np
 
+from .contents import read_bytes
+
+MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}  # how files of another encoding begin
+
 
 def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file, with line ends as `\\n`.
+    """The text of a UTF-8 file, with line ends as `\\n`; what gzip has packed is unpacked.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
-        ValueError: it is empty, or not UTF-8; the message says at which byte.
+        ValueError: it is empty, or not UTF-8; the message says at which byte, and how to convert it.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory, not a text file")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}") from None
+    content = read_bytes(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         start = len(content) - len(error.object) + error.start  # a byte order mark is left out there
         line = content.count(b"\n", 0, start) + 1
-        raise ValueError(f"{path} is not UTF-8 text: byte {start} is 0x{content[start]:02x}, in line {line}") from None
+        likely = next((name for mark, name in MARKS.items() if content.startswith(mark)), "WINDOWS-1252")
+        raise ValueError(
+            f"{path} is not UTF-8 text: byte {start} is 0x{content[start]:02x}, in line {line}. If it is {likely}, "
+            f"convert it: iconv -f {likely} -t UTF-8 {path} > NEW"
+        ) from None
     if not text:
         raise ValueError(f"{path} is empty")
+    if "\0" in text:
+        raise ValueError(f"{path} is not UTF-8 text: it has zeros, as files of another kind and UTF-16 have")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_sentences(path: str | Path) -> list[str]:
     """The lines of a UTF-8 file, one sentence each, without the white space at their ends.
 
+    Empty lines at the end of the file are no sentences. Elsewhere they are an error: files of which one translates the
+    other would fall out of step without them.
+
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
-        ValueError: it is empty, or not UTF-8, or a line is empty; the message says which line.
+        ValueError: it is empty, or not UTF-8, or a line before the last sentence is empty; the message says which.
     """
-    sentences = [line.strip() for line in read_text(path).removesuffix("\n").split("\n")]
-    for i, sentence in enumerate(sentences):
-        if not sentence:
-            raise ValueError(f"line {i + 1} of {path} is empty; each line should be a sentence")
+    sentences = [line.strip() for line in read_text(path).split("\n")]
+    while sentences and not sentences[-1]:
+        sentences.pop()
+    if not sentences:
+        raise ValueError(f"{path} has no sentences, only empty lines")
+    if "" in sentences:
+        raise ValueError(f"line {sentences.index('') + 1} of {path} is empty; each line should be a sentence")
     return sentences
+
+
+def read_pairs(first: str | Path, second: str | Path) -> list[tuple[str, str]]:
+    """The sentences of two files line by line, such as sentences and their translations; each as `read_sentences` does.
+
+    Raises OSError, ValueError for a file that cannot be read, and if one has more sentences than the other.
+    """
+    pairs = read_sentences(first), read_sentences(second)
+    counts = [len(sentences) for sentences in pairs]
+    if counts[0] != counts[1]:
+        raise ValueError(
+            f"{first} has {counts[0]} sentences and {second} has {counts[1]}; a pair of files has as many in each"
+        )
+    return list(zip(*pairs, strict=True))
 
 
 class Vocabulary:
