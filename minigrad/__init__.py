@@ -1,12 +1,34 @@
 """minigrad: an autograd framework that a person can read in an afternoon and use for real work."""
 
+from math import e, inf, nan, pi
+
 from . import ctc, dtypes, functional, metrics, nn, optim, random, tree
+from .array_api import __array_namespace_info__
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .custom import primitive
-from .dtypes import bool, float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
+from .dtypes import (
+    bool,
+    can_cast,
+    finfo,
+    float16,
+    float32,
+    float64,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    isdtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from .dtypes import promoted as result_type
 from .explain import explain
 from .observe import AnomalyError, Tape, detect_anomaly
+from .ops.arranging import diagonal, diff, hstack, meshgrid, vstack
 from .ops.creation import (
     arange,
     asarray,
@@ -28,6 +50,7 @@ from .ops.elementwise import (
     acos,
     acosh,
     add,
+    allclose,
     asin,
     asinh,
     atan,
@@ -41,6 +64,7 @@ from .ops.elementwise import (
     bitwise_xor,
     ceil,
     clip,
+    conj,
     copysign,
     cos,
     cosh,
@@ -51,10 +75,13 @@ from .ops.elementwise import (
     expm1,
     floor,
     floor_divide,
+    fmod,
     gelu,
     greater,
     greater_equal,
     hypot,
+    imag,
+    isclose,
     isfinite,
     isinf,
     isnan,
@@ -73,8 +100,11 @@ from .ops.elementwise import (
     minimum,
     multiply,
     negative,
+    nextafter,
     not_equal,
+    positive,
     pow,
+    real,
     reciprocal,
     relu,
     remainder,
@@ -94,8 +124,25 @@ from .ops.elementwise import (
     trunc,
     where,
 )
-from .ops.indexing import argsort, nonzero, one_hot, sort, take, take_along_axis, topk
-from .ops.linalg import einsum, matmul, matrix_transpose, outer, tensordot, vecdot
+from .ops.indexing import (
+    argsort,
+    nonzero,
+    one_hot,
+    searchsorted,
+    sort,
+    take,
+    take_along_axis,
+    topk,
+)
+from .ops.linalg import (
+    einsum,
+    matmul,
+    matrix_transpose,
+    outer,
+    tensordot,
+    trace,
+    vecdot,
+)
 from .ops.reductions import (
     all,
     any,
@@ -112,8 +159,10 @@ from .ops.reductions import (
     sum,
     var,
 )
+from .ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .ops.shaping import (
     astype,
+    broadcast_arrays,
     broadcast_shapes,
     broadcast_tensors,
     broadcast_to,
@@ -144,6 +193,9 @@ from .tensor import Parameter, Tensor
 from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
+__array_api_version__ = "2024.12"
+
+newaxis = None  # in brackets: an axis of size 1
 
 
 def __getattr__(name: str) -> object:

@@ -15,6 +15,7 @@ _EQUAL, _NOT_EQUAL = PRIMITIVES["equal"], PRIMITIVES["not_equal"]
 _LESS, _LESS_EQUAL = PRIMITIVES["less"], PRIMITIVES["less_equal"]
 _GREATER, _GREATER_EQUAL = PRIMITIVES["greater"], PRIMITIVES["greater_equal"]
 _AND, _OR, _XOR = (PRIMITIVES[name] for name in ("bitwise_and", "bitwise_or", "bitwise_xor"))
+_LEFT, _RIGHT = PRIMITIVES["bitwise_left_shift"], PRIMITIVES["bitwise_right_shift"]
 _INVERT = PRIMITIVES["bitwise_invert"]
 
 
@@ -117,6 +118,18 @@ class Operators(Recorded):
 
     def __rxor__(self, other: Any) -> Any:
         return apply(_XOR, (other, self))
+
+    def __lshift__(self, other: Any) -> Any:
+        return apply(_LEFT, (self, other))
+
+    def __rlshift__(self, other: Any) -> Any:
+        return apply(_LEFT, (other, self))
+
+    def __rshift__(self, other: Any) -> Any:
+        return apply(_RIGHT, (self, other))
+
+    def __rrshift__(self, other: Any) -> Any:
+        return apply(_RIGHT, (other, self))
 
     def __invert__(self) -> Any:
         return apply(_INVERT, (self,))

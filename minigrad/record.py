@@ -201,24 +201,59 @@ def promote(primitive: Primitive, arrays: Sequence[Any], backend: Any) -> Sequen
     The very same sequence if there is nothing to convert. NumPy promotes within a kind by itself, and Python scalars
     take the type of the arrays; only where an integer array meets floats is NumPy's answer (float64) not ours.
     """
-    if not (primitive.broadcasts or primitive.floats):
+    if not (primitive.broadcasts or primitive.floats or primitive.numbers):
         return arrays
     first = primitive.first_value
     found = [(i, a.dtype) for i, a in enumerate(arrays) if i >= first and hasattr(a, "dtype")]
     kinds = {d.kind for _, d in found}
-    if kinds <= {"f"}:
+    if not kinds:
+        return _typed(arrays, first, backend)
+    if kinds == {"f"}:
         return arrays
     if "f" in kinds or "V" in kinds:
         target = dtypes.result_type([d for _, d in found])
     elif primitive.floats or any(type(a) is float for a in arrays[first:]):
         target = dtypes.DEFAULT_FLOAT
     else:
+        if primitive.differentiable or primitive.numbers:
+            _check_exact(primitive, kinds, [d for _, d in found], arrays[first:])
         return arrays
     converted = list(arrays)
     for i, d in found:
         if not dtypes.is_float(d) or (d.kind == "V" and d != target):
             converted[i] = backend.astype(arrays[i], dtype=target)
     return converted
+
+
+def _typed(arrays: Sequence[Any], first: int, backend: Backend) -> Sequence[Any]:
+    """Where numbers alone are combined (`where(mask, 1.0, 0)`): the arrays, with the numbers of the default types."""
+    numbers = [a for a in arrays[first:] if a is not None]
+    if not numbers:
+        return arrays
+    dtype = dtypes.promoted(*numbers)
+    return [*arrays[:first], *[a if a is None else backend.asarray(a, dtype=dtype) for a in arrays[first:]]]
+
+
+def _check_exact(primitive: Primitive, kinds: set[str], found: Sequence[Any], arrays: Sequence[Any]) -> None:
+    """Refuse integers that would lose their value: uint64 with int64, numbers that the type of the arrays lacks.
+
+    And truth values alone where they are not numbers. NumPy answers with a float64, with int8, or wraps around.
+    """
+    numbers = [a for a in arrays if type(a) is int]
+    if len(kinds) == 1 and not numbers and "b" not in kinds:
+        return
+    try:
+        common = dtypes.promoted(*found, *numbers)
+    except TypeError as error:
+        raise TypeError(f"{primitive.name} in {local.now.scope}: {error}") from None
+    if common.kind == "b":
+        if primitive.numbers:
+            raise TypeError(f"{primitive.name} in {local.now.scope}: of truth values; convert them with astype first")
+    elif numbers:
+        low, high = dtypes.RANGES[common]
+        for number in numbers:
+            if not low <= number <= high:
+                raise OverflowError(f"{primitive.name} in {local.now.scope}: {number} is out of bounds for {common}")
 
 
 def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool = False) -> list[Any]:
@@ -273,12 +308,22 @@ def to_array(data: Any, dtype: Any, backend: Backend, copy: bool | None = None) 
         raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from error
     if wanted is None:
         wanted = allowed(dtypes.check(array.dtype), backend)
-        if not hasattr(data, "dtype") and wanted == dtypes.float64:
-            wanted = dtypes.DEFAULT_FLOAT
+        if not hasattr(data, "dtype") and wanted in (dtypes.float64, dtypes.uint64):
+            if _are_integers(data):  # NumPy takes another type for those beyond int64, which may round them
+                raise OverflowError("integers beyond int64: give a dtype, such as 'uint64' or 'float64'")
+            if wanted == dtypes.float64:
+                wanted = dtypes.DEFAULT_FLOAT
         if wanted != array.dtype:
             functions: Any = backend
             array = functions.astype(array, dtype=wanted)
     return array
+
+
+def _are_integers(data: Any) -> bool:
+    """Whether nested lists hold Python integers alone, and at least one. The first number of another type ends it."""
+    if isinstance(data, (list, tuple)):
+        return len(data) > 0 and all(_are_integers(x) for x in data)
+    return type(data) is int
 
 
 def allowed(dtype: Any, backend: Backend) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import dtypes
+from .array_api import Exchanged
 from .backends import Backend, default_backend, get_backend, is_backend_name
 from .builtin import Builtins
 from .changes import OF_GRADIENT, SEALED, Changes, attach
@@ -19,7 +20,7 @@ from .tape import GraphError, Handle, Leaf, Node
 from .version import Version
 
 
-class Tensor(Builtins, Changes):
+class Tensor(Builtins, Exchanged, Changes):
     """An n-dimensional array that remembers how it was computed.
 
     Create one with `minigrad.tensor`, `zeros`, `random.normal` and so on. Operators and functions on tensors record
@@ -137,14 +138,6 @@ class Tensor(Builtins, Changes):
                 raise ValueError(f"cannot give {values.dtype} as {dtype} without a copy")
             return values.astype(dtype)
         return values.copy() if copy else values
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        if self.node is not None:
-            raise GraphError("this tensor requires gradients, which DLPack cannot carry: detach() first")
-        return self.array.__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> Any:
-        return self.array.__dlpack_device__()
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ RULES: dict[str, tuple[str, ...]] = {
     "divide": ("g divided by the divisor", "g times -(the dividend) / (the divisor squared)"),
     "pow": ("g times the exponent times the base to the exponent less one", "g times the output times log(the base)"),
     "remainder": ("g", "g times -(the whole quotient)"),
+    "fmod": ("g", "g times -(the whole quotient, rounded towards 0)"),
+    "nextafter": ("g, as if nothing had happened", "0: only its direction is read"),
     "hypot": ("g times this leg / the output", "g times this leg / the output"),
     "atan2": ("g times the abscissa / the squared distance", "g times -(the ordinate) / the squared distance"),
     "logaddexp": ("g times its share of exp(output)", "g times its share of exp(output)"),

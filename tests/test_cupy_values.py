@@ -214,6 +214,8 @@ def test_remainders_are_those_of_python(cupy, name, dtype):
         x = np.array(EDGES).astype(dtype)
         y = np.concatenate([x, np.array([0.3, -0.3, 2.0]).astype(dtype)])
         wanted = getattr(np, name)(x[:, None], y)
+        if name == "floor_divide":  # the standard's answer where an operand is infinite
+            wanted = np.where(np.isinf(x[:, None]) | np.isinf(y), x[:, None] / y, wanted)
     found = on_host(getattr(cupy, name)(array(x)[:, None], array(y)))
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, wanted)

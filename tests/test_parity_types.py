@@ -60,3 +60,25 @@ def test_python_numbers_take_the_type_of_the_tensor(kind, number):
     x = np.array([1, 0]).astype(kind)
     for f in (lambda x: x * number, lambda x: number + x, lambda x: x / number, lambda x: x >= number):
         assert str(f(mg.tensor(x)).dtype) == str(f(torch.tensor(x)).dtype).removeprefix("torch.")
+
+
+def torch_type(name):
+    return getattr(torch, name)
+
+
+@pytest.mark.parametrize(("left", "right"), list(itertools.product(TYPES, TYPES)))
+def test_types_together(left, right):
+    theirs = str(torch.promote_types(torch_type(left), torch_type(right))).removeprefix("torch.")
+    assert mg.result_type(mg.ones(1, dtype=left), mg.dtypes.check(right)) == theirs
+    # torch.can_cast asks whether the kind stays, not whether the values do: int64 to int8 is possible there.
+    assert mg.can_cast(left, right) == (theirs == right)
+
+
+@pytest.mark.parametrize("kind", TYPES[1:])
+def test_limits_of_types(kind):
+    if "float" in kind:
+        ours, theirs = mg.finfo(kind), torch.finfo(torch_type(kind))
+        assert (ours.eps, ours.smallest_normal) == (theirs.eps, theirs.smallest_normal)
+    else:
+        ours, theirs = mg.iinfo(kind), torch.iinfo(torch_type(kind))
+    assert (ours.bits, ours.min, ours.max) == (theirs.bits, theirs.min, theirs.max)

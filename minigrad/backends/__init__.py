@@ -68,6 +68,18 @@ def _parsed(name: str) -> tuple[str, int]:
     return library, int(number)
 
 
+def available_backends() -> list[str]:
+    """The names of the backends that work here, each device of a library with several under its own."""
+    missing, names = missing_backends(), []
+    for name in REGISTRY:
+        if name in WITH_DEVICES and name not in missing:
+            library: Any = get_backend(name)
+            names += [get_backend(f"{name}:{i}").name for i in range(library.device_count())]
+        elif name not in missing:
+            names.append(name)
+    return names
+
+
 def missing_backends() -> dict[str, str]:
     """Why each backend that cannot be used here cannot; for `minigrad info`."""
     reasons = {}

@@ -24,13 +24,14 @@ Shape = tuple[int, ...]
 
 # What every backend has a method for, beside those spelled out in `Backend`.
 REQUIRED = {
-    "element-wise": "add subtract multiply divide negative pow remainder floor_divide hypot atan2 logaddexp copysign "
-    "maximum minimum where clip abs square sqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan asin acos atan "
-    "sinh cosh tanh asinh acosh atanh sigmoid relu erf sign floor ceil trunc round equal not_equal less less_equal "
-    "greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor "
-    "bitwise_invert bitwise_left_shift bitwise_right_shift isnan isinf isfinite signbit astype",
-    "reductions": "sum prod max min any all argmax argmin argsort count_nonzero cumulative_sum cumulative_prod "
-    "logsumexp",
+    "element-wise": "add subtract multiply divide negative pow remainder floor_divide fmod hypot atan2 logaddexp "
+    "copysign nextafter maximum minimum where clip abs square sqrt reciprocal exp expm1 log log1p "
+    "log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid relu erf sign "
+    "floor ceil trunc round equal not_equal less less_equal greater greater_equal logical_and "
+    "logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_invert "
+    "bitwise_left_shift bitwise_right_shift isnan isinf isfinite signbit astype",
+    "reductions": "sum prod max min any all argmax argmin argsort searchsorted count_nonzero cumulative_sum "
+    "cumulative_prod logsumexp",
     "products": "matmul linear einsum product_sum",
     "shape": "reshape permute_dims broadcast_to flip roll pad tril triu concat stack",
     "indexing": "getitem index_add index_set add_at partial nonzero one_hot",

@@ -302,7 +302,7 @@ class CupyBackend(CupyIndexing, CupyRandom):
         return self.where(rest == 0, cupy.copysign(rest, y), rest)
 
     def floor_divide(self, x: Array, y: Array) -> Array:
-        """floor(x / y) for the exact quotient."""
+        """floor(x / y) for the exact quotient; with an infinite operand x / y itself, as the standard says."""
         if not has_floats(x, y):
             return cupy.floor_divide(x, y)
         rest = cupy.fmod(x, y)
@@ -311,7 +311,7 @@ class CupyBackend(CupyIndexing, CupyRandom):
         whole = cupy.floor(quotient)
         whole = self.where(quotient - whole > 0.5, whole + 1, whole)  # the division was rounded
         whole = self.where(quotient == 0, cupy.copysign(quotient, x / y), whole)
-        return self.where(cupy.equal(y, 0), x / y, whole)
+        return self.where(cupy.equal(y, 0) | cupy.isinf(x) | cupy.isinf(y), x / y, whole)
 
     def count_nonzero(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         return (x != 0).sum(axis=axis, keepdims=keepdims)

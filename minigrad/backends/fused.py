@@ -204,10 +204,6 @@ class FusedBackend(NumpyBackend):
         """`x` itself if it lies in memory as kernels expect, else such a copy."""
         return self.lib.ascontiguousarray(x)
 
-    def may_overlap(self, x: Array, y: Array) -> bool:
-        """Whether two arrays may share memory."""
-        return bool(self.lib.may_share_memory(x, y))
-
     def are_alike(self, x: Any, y: Any) -> bool:
         """Whether both are plain, with one type and one shape."""
         return self.is_plain(x) and self.is_plain(y) and x.dtype == y.dtype and x.shape == y.shape

@@ -20,7 +20,8 @@ from .special import erf
 DIRECT = {
     name: name
     for name in (
-        "add subtract multiply divide negative remainder floor_divide hypot logaddexp copysign maximum minimum where "
+        "add subtract multiply divide negative remainder fmod hypot logaddexp copysign nextafter maximum "
+        "minimum where "
         "square sqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan sinh cosh tanh sign floor ceil trunc "
         "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not "
         "bitwise_and bitwise_or bitwise_xor isnan isinf isfinite signbit zeros_like"
@@ -38,7 +39,6 @@ DIRECT = {
     "bitwise_invert": "invert",
     "bitwise_left_shift": "left_shift",
     "bitwise_right_shift": "right_shift",
-    "round": "rint",
 }
 
 
@@ -74,6 +74,10 @@ class NumpyBackend(Backend):
     def copy(self, x: Array) -> Array:
         return self.lib.array(x, copy=True)
 
+    def may_overlap(self, x: Array, y: Array) -> bool:
+        """Whether two arrays may share memory."""
+        return bool(self.lib.may_share_memory(x, y))
+
     def empty(self, shape: Shape, dtype: Any) -> Array:
         """An array whose values are not set."""
         return self.lib.empty(shape, dtype)
@@ -101,6 +105,19 @@ class NumpyBackend(Backend):
 
     def astype(self, x: Array, dtype: Any) -> Array:
         return x.astype(dtype)
+
+    def floor_divide(self, x: Array, y: Array) -> Array:
+        """floor(x / y) for the exact quotient; with an infinite operand x / y itself, as the standard says."""
+        lib = self.lib
+        out = lib.floor_divide(x, y)
+        if out.dtype.kind != "f":
+            return out
+        with np.errstate(all="ignore"):
+            return lib.where(lib.isinf(x) | lib.isinf(y), lib.divide(x, y), out)
+
+    def round(self, x: Array) -> Array:
+        """The nearest integer, halves to the even one. NumPy's rint would make floats of integers."""
+        return self.lib.rint(x) if x.dtype.kind in "fV" else x.copy()
 
     def clip(self, x: Array, low: Any, high: Any) -> Array:
         if low is not None:
@@ -168,6 +185,10 @@ class NumpyBackend(Backend):
         lib = self.lib
         order = lib.flip(lib.argsort(lib.flip(x, axis=axis), axis=axis, kind="stable"), axis=axis)
         return x.shape[axis] - 1 - order
+
+    def searchsorted(self, x: Array, values: Array, side: str) -> Array:
+        """For each of `values` the place in the ordered vector x before which it would be put, or after (right)."""
+        return self.lib.searchsorted(x, values, side=side)
 
     @rounds_once
     def cumulative_sum(self, x: Array, axis: int) -> Array:

@@ -1,4 +1,7 @@
-"""Functions that create tensors. All take `dtype`, `requires_grad` and `backend` (default: see `use_backend`)."""
+"""Functions that create tensors. All take `dtype`, `requires_grad` and `backend` (default: see `use_backend`).
+
+`device` is another word for `backend`, the array API standard's: see `array_api.backend_of_device`.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +11,69 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..array_api import backend_of_device, where_to
 from ..backends import Backend, default_backend, get_backend
 from ..record import allowed, to_array, wrap
 from ..tensor import Tensor
 from ..version import Foreign, Version
+from .shaping import astype
 
 Shape = int | Sequence[int]
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+def tensor(
+    data: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None, device: Any = None
+) -> Tensor:
     """A new tensor with a copy of `data`: nested lists, a number, a NumPy array, or another tensor's values.
 
     Python's floats become float32, its integers int64; arrays keep their type. Raises TypeError for types that tensors
     cannot have, ValueError for lists that are not rectangular.
     """
+    backend = where_to(backend, device)
     if backend is None and isinstance(data, Tensor):
         backend = data.backend
     return Tensor(data, dtype, requires_grad, backend)
 
 
-def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None = None) -> Tensor:
+def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory with an array where possible (copy=None), always (False) or never (True).
 
     A tensor that needs no conversion is returned as it is, and one that does keeps its history. The tensor sees changes
     made to a shared array later; gradients do not: backward goes through the values that operations read, which are
     copied when they are recorded (see "What is watched, and what is copied" in docs/how-it-works.md).
-    `requires_grad_` copies as well.
+    `requires_grad_` copies as well. Raises ValueError if there is no way to share (copy=False),
+    TypeError for types that tensors cannot have.
     """
-    if isinstance(data, Tensor) and not copy and (copy is None or dtype is None or dtypes.check(dtype) == data.dtype):
-        data = data if backend is None else data.to(get_backend(backend))
-        return data if dtype is None else data.astype(dtype)
+    backend = where_to(backend, device)
+    if isinstance(data, Tensor) and (copy is not False or dtype is None or dtypes.check(dtype) == data.dtype):
+        place = data.backend if backend is None else get_backend(backend)
+        if copy is False and place.place != data.backend.place:
+            raise ValueError(f"asarray: no memory of {data.device} can be read as {place.name} without a copy")
+        return astype(data.to(place), data.dtype if dtype is None else dtype, copy=bool(copy))
     where = get_backend(backend) if backend is not None else getattr(data, "backend", None) or default_backend()
     fresh = copy or isinstance(data, (list, tuple, int, float, Tensor))
     return wrap(to_array(data, dtype, where, copy), where, None, Version() if fresh else Foreign())
 
 
-def from_dlpack(x: Any) -> Tensor:
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of any object with `__dlpack__` (a PyTorch tensor, a CuPy array).
 
-    Later changes of that memory are seen as with `asarray`.
+    Later changes of that memory are seen as with `asarray`. With `copy` it gets memory of its own; with `device` it is moved there, which shares nothing between host and GPU.
+
+    Raises TypeError for types that tensors cannot have, ValueError where copy=False and a copy cannot be avoided.
     """
     kind, number = x.__dlpack_device__()
-    where = get_backend(f"cupy:{int(number)}") if kind == 2 else default_backend()
-    if kind == 1 and where.array_type is not np.ndarray:
-        where = get_backend("numpy")
-    return wrap(where.from_dlpack(x), where, None, Foreign())
+    source = get_backend(f"cupy:{int(number)}") if kind == 2 else default_backend()
+    if kind == 1 and source.array_type is not np.ndarray:
+        source = get_backend("numpy")
+    array = source.from_dlpack(x)
+    dtypes.check(array.dtype)
+    where = source if device is None else backend_of_device(device)
+    if where.place != source.place:
+        if copy is False:
+            raise ValueError(f"from_dlpack: no memory of {source.place} can be read as {where.place} without a copy")
+        return wrap(source.copy(array), source, None, Version()).to(where)
+    return wrap(source.copy(array), where, None, Version()) if copy else wrap(array, where, None, Foreign())
 
 
 def _made(array: Any, where: Backend, requires_grad: bool) -> Tensor:
@@ -61,8 +82,13 @@ def _made(array: Any, where: Backend, requires_grad: bool) -> Tensor:
     return t.requires_grad_() if requires_grad else t
 
 
-def _where(backend: Any) -> Backend:
+def _where(backend: Any, device: Any = None) -> Backend:
+    backend = where_to(backend, device)
     return default_backend() if backend is None else get_backend(backend)
+
+
+def _beside(x: Tensor, device: Any) -> Backend:
+    return x.backend if device is None else backend_of_device(device)
 
 
 def _sizes(shape: Shape) -> tuple[int, ...]:
@@ -72,49 +98,62 @@ def _sizes(shape: Shape) -> tuple[int, ...]:
     return sizes
 
 
-def full(shape: Shape, value: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
-    """A tensor with every element `value`; of the type of the value, floats being float32."""
-    where = _where(backend)
+def full(
+    shape: Shape,
+    fill_value: Any,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    backend: Any = None,
+    device: Any = None,
+) -> Tensor:
+    """A tensor with every element `fill_value`; of the type of the value, floats being float32."""
+    where = _where(backend, device)
     if dtype is None:
-        dtype = to_array(value, None, where).dtype
-    return _made(where.full(_sizes(shape), value, dtypes.check(dtype)), where, requires_grad)
+        dtype = to_array(fill_value, None, where).dtype
+    return _made(where.full(_sizes(shape), fill_value, dtypes.check(dtype)), where, requires_grad)
 
 
-def zeros(shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+def zeros(
+    shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None, device: Any = None
+) -> Tensor:
     """A tensor of zeros."""
-    where = _where(backend)
+    where = _where(backend, device)
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
     return _made(where.zeros(_sizes(shape), kind), where, requires_grad)
 
 
-def ones(shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+def ones(
+    shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None, device: Any = None
+) -> Tensor:
     """A tensor of ones."""
-    return full(shape, 1, dtypes.DEFAULT_FLOAT if dtype is None else dtype, requires_grad, backend)
+    return full(shape, 1, dtypes.DEFAULT_FLOAT if dtype is None else dtype, requires_grad, backend, device)
 
 
-def empty(shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+def empty(
+    shape: Shape, dtype: Any = None, requires_grad: bool = False, backend: Any = None, device: Any = None
+) -> Tensor:
     """A tensor whose values do not matter: zeros here, since tensors do not change in place."""
-    return zeros(shape, dtype, requires_grad, backend)
+    return zeros(shape, dtype, requires_grad, backend, device)
 
 
-def full_like(x: Tensor, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor like x in shape, type and backend with every element `value`."""
-    return full(x.shape, value, x.dtype if dtype is None else dtype, requires_grad, x.backend)
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """A tensor like x in shape, type and backend with every element `fill_value`."""
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, requires_grad, _beside(x, device))
 
 
-def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor of zeros like x in shape, type and backend."""
-    return zeros(x.shape, x.dtype if dtype is None else dtype, requires_grad, x.backend)
+    return zeros(x.shape, x.dtype if dtype is None else dtype, requires_grad, _beside(x, device))
 
 
-def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A tensor of ones like x in shape, type and backend."""
-    return full_like(x, 1, dtype, requires_grad)
+    return full_like(x, 1, dtype, requires_grad, device)
 
 
-def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """See `empty`."""
-    return zeros_like(x, dtype, requires_grad)
+    return zeros_like(x, dtype, requires_grad, device)
 
 
 def arange(
@@ -124,13 +163,14 @@ def arange(
     dtype: Any = None,
     requires_grad: bool = False,
     backend: Any = None,
+    device: Any = None,
 ) -> Tensor:
     """The numbers start, start + step, ... before `stop`; with one argument, from 0. Integers give int64."""
     if stop is None:
         start, stop = 0, start
     if step == 0:
         raise ValueError("arange: the step cannot be 0")
-    where = _where(backend)
+    where = _where(backend, device)
     if dtype is None:
         floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
         dtype = dtypes.DEFAULT_FLOAT if floats else dtypes.DEFAULT_INT
@@ -145,17 +185,24 @@ def linspace(
     endpoint: bool = True,
     requires_grad: bool = False,
     backend: Any = None,
+    device: Any = None,
 ) -> Tensor:
     """`num` numbers at equal distances from `start` to `stop` (included, unless `endpoint` is off)."""
-    where = _where(backend)
+    where = _where(backend, device)
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
     return _made(where.linspace(start, stop, num, kind, endpoint), where, requires_grad)
 
 
 def eye(
-    n: int, m: int | None = None, k: int = 0, dtype: Any = None, requires_grad: bool = False, backend: Any = None
+    n: int,
+    m: int | None = None,
+    k: int = 0,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    backend: Any = None,
+    device: Any = None,
 ) -> Tensor:
     """The matrix (n, m) with ones on the k-th diagonal."""
-    where = _where(backend)
+    where = _where(backend, device)
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
     return _made(where.eye(n, m, k, kind), where, requires_grad)

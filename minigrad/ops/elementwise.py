@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import dtypes
 from ..primitives import PRIMITIVES
-from ..record import apply
+from ..record import apply, wrap
 from ..tensor import Tensor
 
 Operand = Any  # a Tensor, a Python number, a NumPy array or scalar
@@ -48,9 +48,9 @@ def _documented(function: Any, name: str, doc: str, arguments: str) -> Any:
 add = _binary("add", "x + y")
 subtract = _binary("subtract", "x - y")
 multiply = _binary("multiply", "x * y")
-divide = _binary("divide", "x / y; integers give floats")
-floor_divide = _binary("floor_divide", "x / y rounded down; its derivative is zero")
+floor_divide = _binary("floor_divide", "x / y rounded down, of infinities x / y itself; its derivative is zero")
 remainder = _binary("remainder", "x - y * floor(x / y), which has the sign of y")
+fmod = _binary("fmod", "what is left of x when y is taken off it a whole number of times, which has the sign of x")
 pow = _binary("pow", "x to the power y")
 hypot = _binary("hypot", "sqrt(x**2 + y**2)")
 atan2 = _binary(
@@ -58,6 +58,7 @@ atan2 = _binary(
 )
 logaddexp = _binary("logaddexp", "log(exp(x) + exp(y)) without overflow")
 copysign = _binary("copysign", "the size of x with the sign of y")
+nextafter = _binary("nextafter", "the number of this type next to x on the way to y; its derivative is that of x")
 maximum = _binary("maximum", "the larger of x and y; NaN if one of them is NaN")
 minimum = _binary("minimum", "the smaller of x and y; NaN if one of them is NaN")
 
@@ -115,6 +116,66 @@ isfinite = _unary("isfinite", "whether x is neither infinite nor NaN")
 signbit = _unary("signbit", "whether the sign bit of x is set")
 
 
+def divide(x: Operand, y: Operand, rounding_mode: str | None = None) -> Tensor:
+    """x / y, element-wise; integers give floats.
+
+    Args:
+        x: the dividend.
+        y: the divisor.
+        rounding_mode: "floor" rounds down (see `floor_divide`), "trunc" rounds towards zero, as C does. Integers then
+            stay integers, and the derivative is zero. None does not round.
+
+    Raises ValueError for another word.
+    """
+    if rounding_mode is None:
+        return apply(PRIMITIVES["divide"], (x, y))
+    if rounding_mode == "floor":
+        return floor_divide(x, y)
+    if rounding_mode != "trunc":
+        raise ValueError(f"divide: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}")
+    rest = fmod(x, y)
+    return trunc(divide(x, y)) if dtypes.is_float(rest.dtype) else floor_divide(subtract(x, rest), y)
+
+
+def positive(x: Operand) -> Tensor:
+    """+x: x itself."""
+    return _tensor(x)
+
+
+def conj(x: Operand) -> Tensor:
+    """The complex conjugate of x, which of real numbers is x itself."""
+    return _tensor(x)
+
+
+def real(x: Operand) -> Tensor:
+    """The real part of x: x itself, since tensors hold no complex numbers."""
+    return _tensor(x)
+
+
+def imag(x: Operand) -> Tensor:
+    """The imaginary part of x: zeros, since tensors hold no complex numbers."""
+    x = _tensor(x)
+    return wrap(x.backend.zeros_like(x.array), x.backend)
+
+
+def isclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether |x - y| <= atol + rtol * |y|, element-wise; infinities are close to themselves alone, NaN to nothing.
+
+    With `equal_nan` NaN is close to NaN.
+    """
+    x, y = (t.detach() for t in alike(x, y))
+    equal = x == y
+    if not dtypes.is_float(x.dtype):  # whose differences would wrap around
+        x, y = x.astype(dtypes.float64), y.astype(dtypes.float64)
+    close = equal | (isfinite(y) & (abs(x - y) <= atol + rtol * abs(y)))
+    return close | (isnan(x) & isnan(y)) if equal_nan else close
+
+
+def allclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements are close, see `isclose`."""
+    return bool(isclose(x, y, rtol, atol, equal_nan).all())
+
+
 def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
     """x where `condition` is true, y elsewhere; all three broadcast. No gradient flows through what is not chosen."""
     if not hasattr(condition, "dtype"):
@@ -130,7 +191,7 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     On a boundary the gradient goes to x.
     """
     if min is None and max is None:
-        return apply(PRIMITIVES["multiply"], (x, 1))
+        return _tensor(x)
     return apply(PRIMITIVES["clip"], (x, min, max))
 
 
@@ -162,6 +223,14 @@ def softplus(x: Operand, beta: float = 1.0) -> Tensor:
 
 def _tensor(x: Operand) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def alike(*xs: Operand) -> list[Tensor]:
+    """Tensors of the type that all of them have together. Python numbers take part as in operations."""
+    backend = _backend_of(*xs)
+    tensors = [Tensor(x, backend=backend) if isinstance(x, (list, tuple)) else x for x in xs]
+    dtype = dtypes.promoted(*tensors)
+    return [(x if isinstance(x, Tensor) else Tensor(x, dtype, backend=backend)).astype(dtype) for x in tensors]
 
 
 def _backend_of(*xs: Operand) -> Any:

@@ -8,6 +8,7 @@ from .. import dtypes
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
+from .elementwise import alike
 from .reductions import as_tensor, normal_axis
 from .shaping import flatten
 
@@ -48,13 +49,13 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     return x[tuple(index)]
 
 
-def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """The elements in order along an axis; equal ones keep theirs. NaN counts as the largest."""
-    return take_along_axis(x, argsort(x, axis, descending), axis)
+def sort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """The elements in order along an axis; equal ones keep theirs, `stable` or not. NaN counts as the largest."""
+    return take_along_axis(x, argsort(x, axis, descending, stable), axis)
 
 
-def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """The indices that put x in order along an axis; equal elements keep theirs."""
+def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """The indices that put x in order along an axis; equal elements keep theirs, `stable` or not."""
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "argsort")
     return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": bool(descending)})
@@ -71,6 +72,28 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
         raise ValueError(f"topk: cannot take {k} elements of axis {axis} of shape {x.shape}")
     order = argsort(x.detach(), axis, descending=largest)[(*(slice(None),) * axis, slice(0, k))]
     return take_along_axis(x, order, axis), order
+
+
+def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) -> Tensor:
+    """Where each of `values` belongs in the ordered vector x, so that it stays in order: before or after its equals.
+
+    Args:
+        x: a vector in ascending order, or in the order of `sorter`.
+        values: a tensor of any shape.
+        side: "left" puts a value before what is equal to it, "right" behind it.
+        sorter: the indices that put x in order, as `argsort` gives them.
+
+    Returns:
+        the places, int64 of the shape of `values`. NaN counts as the largest.
+    """
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
+    x, values = alike(x, values)
+    if x.ndim != 1:
+        raise ValueError(f"searchsorted: an ordered vector is expected, not shape {x.shape}")
+    if sorter is not None:
+        x = take(x, sorter)
+    return apply(PRIMITIVES["searchsorted"], (x, values), {"side": side})
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:

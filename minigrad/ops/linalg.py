@@ -9,7 +9,9 @@ from typing import Any
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
-from .reductions import INTEGERS, as_tensor, normal_axis
+from .arranging import diagonal
+from .reductions import INTEGERS, as_tensor, normal_axis, sum
+from .shaping import moveaxis
 
 
 def matmul(x: Any, y: Any) -> Tensor:
@@ -34,7 +36,7 @@ def outer(x: Any, y: Any) -> Tensor:
 
 
 def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
-    """The dot products of x and y along `axis`; the other axes broadcast."""
+    """The dot products of x and y along `axis`; the other axes broadcast. Of the type that x and y have together."""
     x, y = as_tensor(x), as_tensor(y)
     for t in (x, y):
         normal_axis(axis, t.ndim, "vecdot")
@@ -42,7 +44,13 @@ def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
         raise ValueError(f"vecdot: shapes {x.shape} and {y.shape} differ along axis {axis}")
     if axis >= 0 and x.ndim != y.ndim:
         raise ValueError("vecdot: with different numbers of axes, count the axis from the end (negative)")
-    return apply(PRIMITIVES["sum"], (x * y,), {"axis": axis, "keepdims": False})
+    rows, columns = moveaxis(x, axis, -1)[..., None, :], moveaxis(y, axis, -1)[..., None]
+    return apply(PRIMITIVES["matmul"], (rows, columns))[..., 0, 0]
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+    """The sum of the diagonal over two axes; integers add up to int64, as in `sum`."""
+    return sum(diagonal(x, offset, axis1, axis2), -1, dtype=dtype)
 
 
 def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:

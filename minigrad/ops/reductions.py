@@ -46,19 +46,32 @@ def normal_axes(axis: Any, ndim: int, what: str) -> Axis:
 def _reduce(row: Primitive, x: Any, axis: Any, keepdims: bool) -> Tensor:
     x = as_tensor(x)
     axis = normal_axes(axis, x.ndim, row.name)
-    if axis == ():  # nothing to reduce over: NumPy's meaning of an empty tuple
-        return x if row.differentiable else apply(PRIMITIVES["not_equal"], (x, 0))
+    if axis == ():  # nothing to reduce over, NumPy's meaning of an empty tuple: each element by itself, on an axis more
+        return apply(row, (x[..., None],), {"axis": x.ndim, "keepdims": False})
     return apply(row, (x,), {"axis": axis, "keepdims": bool(keepdims)})
 
 
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum of the elements; integers and truth values add up to int64, unsigned ones to uint64."""
-    return _reduce(PRIMITIVES["sum"], x, axis, keepdims)
+def _accumulate(row: Primitive, x: Any, axis: Any, keepdims: bool, dtype: Any) -> Tensor:
+    """A reduction whose elements are converted to `dtype` first, and whose result has it."""
+    if dtype is None:
+        return _reduce(row, x, axis, keepdims)
+    return _reduce(row, as_tensor(x).astype(dtype), axis, keepdims).astype(dtype)
 
 
-def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The product of the elements. The gradient is the product of the others, also where some are zero or infinite."""
-    return _reduce(PRIMITIVES["prod"], x, axis, keepdims)
+def sum(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The sum of the elements; integers and truth values add up to int64, unsigned ones to uint64.
+
+    With `dtype` the elements are converted to it first, and the sum has it.
+    """
+    return _accumulate(PRIMITIVES["sum"], x, axis, keepdims, dtype)
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The product of the elements; types as in `sum`.
+
+    The gradient is the product of the others, also where some are zero or infinite.
+    """
+    return _accumulate(PRIMITIVES["prod"], x, axis, keepdims, dtype)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -148,19 +161,27 @@ def _position(name: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     return apply(PRIMITIVES[name], (x,), {"axis": axis, "keepdims": bool(keepdims)})
 
 
-def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = False) -> Tensor:
+def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = False, dtype: Any = None) -> Tensor:
     """The sums of the first 1, 2, ... elements along `axis` (may be left out if there is one axis only).
 
-    With `include_initial` they start with the sum of no elements, zero.
+    With `include_initial` they start with the sum of no elements, zero. Types as in `sum`.
     """
+    return _scan("cumulative_sum", x, axis, include_initial, 0, dtype)
+
+
+def _scan(name: str, x: Any, axis: int | None, include_initial: bool, initial: int, dtype: Any) -> Tensor:
     x = as_tensor(x)
     if axis is None:
         if x.ndim != 1:
-            raise ValueError(f"cumulative_sum: a tensor with {x.ndim} axes needs an axis")
+            raise ValueError(f"{name}: a tensor with {x.ndim} axes needs an axis")
         axis = 0
-    axis = normal_axis(axis, x.ndim, "cumulative_sum")
-    out = apply(PRIMITIVES["cumulative_sum"], (x,), {"axis": axis})
+    axis = normal_axis(axis, x.ndim, name)
+    if dtype is not None:
+        x = x.astype(dtype)
+    out = apply(PRIMITIVES[name], (x,), {"axis": axis})
+    if dtype is not None:
+        out = out.astype(dtype)
     if include_initial:
         widths = tuple((1 if i == axis else 0, 0) for i in range(x.ndim))
-        out = apply(PRIMITIVES["pad"], (out,), {"widths": widths, "value": 0})
+        out = apply(PRIMITIVES["pad"], (out,), {"widths": widths, "value": initial})
     return out

@@ -8,19 +8,24 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
+from .. import dtypes
 from ..backends.deferred import ALL
 from ..primitives import PRIMITIVES
-from ..record import apply
+from ..record import apply, wrap
 from ..tensor import Tensor
+from ..version import Version
 from .reductions import INTEGERS, as_tensor, normal_axes, normal_axis
 
 _GETITEM = PRIMITIVES["getitem"]
 
 
-def reshape(x: Any, *shape: Any) -> Tensor:
-    """The elements in another shape, given as a tuple or as separate sizes; one size may be -1 (what is left)."""
+def reshape(x: Any, /, shape: Any = (), *more: Any, copy: bool | None = None) -> Tensor:
+    """The elements in another shape, given as a tuple or as separate sizes; one size may be -1 (what is left).
+
+    Memory is shared where its layout allows. `copy=True` never shares it; `copy=False` always, or raises ValueError.
+    """
     x = as_tensor(x)
-    sizes = list(shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+    sizes = [*shape, *more] if isinstance(shape, (tuple, list)) else [shape, *more]
     if sizes.count(-1) == 1:
         rest = math.prod(n for n in sizes if n != -1)
         if rest == 0 or x.size % rest:
@@ -28,7 +33,13 @@ def reshape(x: Any, *shape: Any) -> Tensor:
         sizes[sizes.index(-1)] = x.size // rest
     if math.prod(sizes) != x.size or any(n < 0 for n in sizes):
         raise ValueError(f"reshape: {x.size} elements of shape {x.shape} do not fit {tuple(sizes)}")
-    return apply(PRIMITIVES["reshape"], (x,), {"shape": tuple(sizes)})
+    out = apply(PRIMITIVES["reshape"], (x,), {"shape": tuple(sizes)})
+    if copy is None:
+        return out
+    shared = x.backend.may_overlap(x.array, out.array)
+    if not copy and not shared and x.size:
+        raise ValueError(f"reshape: {x.shape} as {out.shape} needs a copy of these elements, and copy=False forbids it")
+    return astype(out, out.dtype) if copy and shared else out
 
 
 def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Tensor:
@@ -113,11 +124,14 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     return tuple(reversed(result))
 
 
-def broadcast_tensors(*xs: Any) -> list[Tensor]:
+def broadcast_arrays(*xs: Any) -> list[Tensor]:
     """All of them stretched to their common shape."""
     tensors = [as_tensor(x) for x in xs]
     shape = broadcast_shapes(*(x.shape for x in tensors))
     return [broadcast_to(x, shape) for x in tensors]
+
+
+broadcast_tensors = broadcast_arrays  # PyTorch's name
 
 
 def concat(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
@@ -257,6 +271,16 @@ def triu(x: Any, k: int = 0) -> Tensor:
     return apply(PRIMITIVES["triu"], (as_tensor(x),), {"k": k})
 
 
-def astype(x: Any, dtype: Any) -> Tensor:
-    """The values converted to `dtype`; differentiable between floats."""
-    return as_tensor(x).astype(dtype)
+def astype(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Tensor:
+    """The values converted to `dtype`, and moved to `device` if one is given; differentiable between floats.
+
+    With `copy` the result never shares memory with x; without, x itself is returned if it is what was asked for.
+    """
+    x = as_tensor(x)
+    x = x if device is None else x.to_device(device)
+    out = x.astype(dtype)
+    if out is not x or not copy:
+        return out
+    if dtypes.is_float(x.dtype):
+        return apply(PRIMITIVES["astype"], (x,), {"dtype": x.dtype})
+    return wrap(x.backend.copy(x.array), x.backend, None, Version())

@@ -40,8 +40,21 @@ def _pow_exponent(g: Array, out: Array, x: Array, y: Array, xp: Any) -> Array:
     return xp.where(flat, 0, g * out * xp.log(xp.where(flat, 1, x)))
 
 
-pow = primitive("pow", vjp=(_pow_base, _pow_exponent), broadcasts=True)
-remainder = primitive("remainder", vjp=(lambda g: g, lambda g, x, y, xp: -g * xp.floor_divide(x, y)), broadcasts=True)
+pow = primitive("pow", vjp=(_pow_base, _pow_exponent), broadcasts=True, numbers=True)
+
+
+def _remainder_divisor(g: Array, x: Array, y: Array, xp: Any) -> Array:
+    """-g times the whole quotient: by an infinite divisor of the other sign that is -1, where floor_divide gives -0.
+
+    NaN for an infinite dividend.
+    """
+    quotient = xp.floor_divide(x, y)
+    quotient = xp.where((quotient == 0) & (x != 0) & ((x < 0) != (y < 0)), -1, quotient)
+    return -g * xp.where(xp.isinf(x) & (y != 0), math.nan, quotient)
+
+
+remainder = primitive("remainder", vjp=(lambda g: g, _remainder_divisor), broadcasts=True, numbers=True)
+fmod = primitive("fmod", vjp=(lambda g: g, lambda g, x, y, xp: -g * xp.trunc(x / y)), broadcasts=True, numbers=True)
 hypot = primitive(
     "hypot", vjp=(lambda g, out, x: g * (x / out), lambda g, out, y: g * (y / out)), broadcasts=True, floats=True
 )
@@ -73,6 +86,8 @@ logaddexp = primitive(
 copysign = primitive(
     "copysign", vjp=(lambda g, out, x, xp: xp.where(x == 0, 0, g * (out / x)), no_slope), broadcasts=True, floats=True
 )
+
+nextafter = primitive("nextafter", vjp=(lambda g: g, no_slope), broadcasts=True, floats=True)  # x, but for rounding
 
 # At a tie the gradient is shared half and half; a NaN, which compares false, passes it on to both.
 maximum = primitive(
@@ -125,7 +140,7 @@ clip = primitive("clip", inputs="x low high", vjp=(_clip_x, _clip_low, _clip_hig
 # --- functions of one variable --------------------------------------------------------------------------------------
 
 abs = primitive("abs", vjp=lambda g, x, xp: g * xp.sign(x))
-square = primitive("square", vjp=lambda g, x: g * (2 * x))
+square = primitive("square", vjp=lambda g, x: g * (2 * x), numbers=True)
 sqrt = primitive("sqrt", vjp=lambda g, out: g / (2 * out), floats=True)
 reciprocal = primitive("reciprocal", vjp=lambda g, out: -g * (out * out), floats=True)
 
@@ -161,15 +176,17 @@ floor = primitive("floor", vjp=no_slope)
 ceil = primitive("ceil", vjp=no_slope)
 trunc = primitive("trunc", vjp=no_slope)
 round = primitive("round", vjp=no_slope)
-floor_divide = primitive("floor_divide", vjp=(no_slope, no_slope), broadcasts=True)
+floor_divide = primitive("floor_divide", vjp=(no_slope, no_slope), broadcasts=True, numbers=True)
 
 # --- integers and truth values: no derivative -----------------------------------------------------------------------
 
 for _name in (
     "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor "
-    "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift"
+    "bitwise_and bitwise_or bitwise_xor"
 ).split():
     primitive(_name, inputs="x y", broadcasts=True)
+for _name in ("bitwise_left_shift", "bitwise_right_shift"):
+    primitive(_name, inputs="x y", broadcasts=True, numbers=True)
 for _name in "logical_not bitwise_invert isnan isinf isfinite signbit".split():
     primitive(_name, inputs="x")
 

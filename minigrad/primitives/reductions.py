@@ -130,3 +130,6 @@ cumulative_prod = primitive("cumulative_prod", vjp=_cumulative_prod)
 
 for _name in "any all argmax argmin argsort count_nonzero".split():
     primitive(_name, inputs="x")
+
+# The places at which `values` would be put into the ordered vector x, before ("left") or after ("right") its equals.
+primitive("searchsorted", inputs="x values", broadcasts=True)

@@ -48,6 +48,7 @@ class Primitive:
         vjp: one rule, or None, per input.
         broadcasts: the inputs are broadcast against each other and promoted to one dtype.
         floats: integer inputs are converted to the default float first.
+        numbers: refuses truth values, of which NumPy would make integers of 8 bits.
         view: the output may share memory with the first input.
         custom: not from the table: its rules' results are checked more closely.
         first_value: the position of the first input that takes part in type promotion.
@@ -63,6 +64,7 @@ class Primitive:
         variadic: bool = False,
         broadcasts: bool = False,
         floats: bool = False,
+        numbers: bool = False,
         view: bool = False,
         custom: bool = False,
         first_value: int = 0,
@@ -76,6 +78,7 @@ class Primitive:
         self.variadic = variadic
         self.broadcasts = broadcasts
         self.floats = floats
+        self.numbers = numbers
         self.view = view
         self.custom = custom
         self.first_value = first_value

@@ -96,3 +96,18 @@ along_axis("cumulative_prod", zeros_among, np.cumprod)
 along_axis("argsort", grid(0), _argsort, descending=(False, True))
 along_axis("softmax", normal, _softmax)
 along_axis("log_softmax", normal, lambda x, axis: np.log(_softmax(x, axis)))
+
+
+def _ordered(rng: Generator, n: int) -> np.ndarray:
+    return np.sort(grid(0)(rng, (n,)))
+
+
+def _searches(rng: Generator) -> Iterator[Case]:
+    for n, shape in [(4, (2, 3)), (7, ()), (0, (2,)), (3, (0, 2))]:
+        for side in ("left", "right"):
+            yield Case(_ordered(rng, n), grid(0)(rng, shape), side=side)
+
+
+ROWS["searchsorted"] = Row(
+    _searches, lambda rng, s: Case(_ordered(rng, 5), grid(0)(rng, s), side="left"), np.searchsorted
+)

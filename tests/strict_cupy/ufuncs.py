@@ -46,6 +46,7 @@ TABLE: dict[str, list[str]] = {
     **dict.fromkeys(["remainder", "floor_divide", "fmod"], loops(2, INTEGERS + FLOATS)),
     **dict.fromkeys(["hypot", "arctan2", "copysign"], TWO_FLOATS),
     "logaddexp": loops(2, FLOATS),
+    "nextafter": loops(2, "efd"),
     "absolute": [*loops(1, "?" + INTEGERS + FLOATS), "F->f", "D->d"],
     **dict.fromkeys(["square", "reciprocal", "sign"], ONE_NUMBER),
     **dict.fromkeys(
