@@ -149,6 +149,7 @@ from .ops.reductions import (
     argmax,
     argmin,
     count_nonzero,
+    cumulative_prod,
     cumulative_sum,
     logsumexp,
     max,

@@ -45,6 +45,7 @@ FUNCTIONS = """
     nonzero(x, /)  searchsorted(x1, x2, /, *, side, sorter)  where(condition, x1, x2, /)
     unique_all(x, /)  unique_counts(x, /)  unique_inverse(x, /)  unique_values(x, /)
     argsort(x, /, *, axis, descending, stable)  sort(x, /, *, axis, descending, stable)
+    cumulative_prod(x, /, *, axis, dtype, include_initial)
     cumulative_sum(x, /, *, axis, dtype, include_initial)
     max(x, /, *, axis, keepdims)  mean(x, /, *, axis, keepdims)  min(x, /, *, axis, keepdims)
     prod(x, /, *, axis, dtype, keepdims)  std(x, /, *, axis, correction, keepdims)  sum(x, /, *, axis, dtype, keepdims)
@@ -228,7 +229,7 @@ def test_rounding_and_signs_keep_the_type(name, kind, backend):
     assert out.tolist() == getattr(np, {"round": "round"}.get(name, name))(np.array([0, 1, 5], dtype=kind)).tolist()
 
 
-@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum"])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum", "cumulative_prod"])
 @pytest.mark.parametrize("kind", TYPES)
 def test_sums_and_products_do_not_wrap_around(name, kind, backend):
     wide = "int64" if kind in ("bool", *SIGNED) else "uint64" if kind in UNSIGNED else kind
@@ -237,7 +238,7 @@ def test_sums_and_products_do_not_wrap_around(name, kind, backend):
     assert f(x, axis=0).dtype == wide
     assert f(x, axis=0, dtype="float64").dtype == "float64"
     assert f(x, axis=0, dtype="int8").dtype == "int8"
-    if name != "cumulative_sum":
+    if not name.startswith("cumulative"):
         assert f(x, axis=()).dtype == f(x).dtype == wide
         assert f(x, axis=()).shape == (2, 2)
     assert f(mg.full((300,), 1, dtype=kind), axis=0).dtype == wide

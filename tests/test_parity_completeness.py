@@ -21,6 +21,7 @@ ELSEWHERE = {
     "is_grad_enabled": "test_tape_recording",
     "from_dlpack": "test_tensor_values",
     "grad": "test_autograd; in PyTorch a module",
+    "imag": "test_array_api; PyTorch has it for complex numbers alone",
     "manual_seed": "test_random",
     "get_num_threads": "test_threads",
     "set_num_threads": "test_threads",

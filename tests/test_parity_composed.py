@@ -56,6 +56,12 @@ COMPOSED = {
         lambda x: torch.prod(x, 1, dtype=torch.float64),
         [(2, 3)],
     ),
+    "cumulative_prod": (lambda x: mg.cumulative_prod(x, 1), lambda x: torch.cumprod(x, 1), [(2, 5)]),
+    "cumulative_prod from one": (
+        lambda x: mg.cumulative_prod(x, include_initial=True),
+        lambda x: torch.cat([torch.ones(1, dtype=x.dtype), torch.cumprod(x, 0)]),
+        [(4,)],
+    ),
     "divide towards zero": (
         lambda x, y: mg.divide(x, y, rounding_mode="trunc"),
         lambda x, y: torch.divide(x, y, rounding_mode="trunc"),

@@ -10,7 +10,7 @@ METHODS = {
     elementwise: "abs square sqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh "
     "asinh acosh atanh sigmoid relu erf silu gelu softplus sign floor ceil trunc round maximum minimum clip pow "
     "isnan isinf isfinite",
-    reductions: "sum mean prod max min var std any all argmax argmin logsumexp cumulative_sum",
+    reductions: "sum mean prod max min var std any all argmax argmin logsumexp cumulative_sum cumulative_prod",
     linalg: "matmul vecdot outer tensordot",
     shaping: "reshape flatten permute_dims moveaxis swapaxes expand_dims squeeze broadcast_to unstack split flip roll "
     "pad tile repeat tril triu",

@@ -169,6 +169,14 @@ def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = Fals
     return _scan("cumulative_sum", x, axis, include_initial, 0, dtype)
 
 
+def cumulative_prod(x: Any, axis: int | None = None, include_initial: bool = False, dtype: Any = None) -> Tensor:
+    """The products of the first 1, 2, ... elements along `axis` (may be left out if there is one axis only).
+
+    With `include_initial` they start with the product of no elements, one. Types as in `sum`.
+    """
+    return _scan("cumulative_prod", x, axis, include_initial, 1, dtype)
+
+
 def _scan(name: str, x: Any, axis: int | None, include_initial: bool, initial: int, dtype: Any) -> Tensor:
     x = as_tensor(x)
     if axis is None:
