@@ -41,8 +41,9 @@ def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None
     A tensor that needs no conversion is returned as it is, and one that does keeps its history. The tensor sees changes
     made to a shared array later; gradients do not: backward goes through the values that operations read, which are
     copied when they are recorded (see "What is watched, and what is copied" in docs/how-it-works.md).
-    `requires_grad_` copies as well. Raises ValueError if there is no way to share (copy=False),
-    TypeError for types that tensors cannot have.
+    `requires_grad_` copies as well.
+
+    Raises ValueError if there is no way to share (copy=False), TypeError for types that tensors cannot have.
     """
     backend = where_to(backend, device)
     if isinstance(data, Tensor) and (copy is not False or dtype is None or dtypes.check(dtype) == data.dtype):
@@ -58,7 +59,8 @@ def asarray(data: Any, dtype: Any = None, backend: Any = None, copy: bool | None
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of any object with `__dlpack__` (a PyTorch tensor, a CuPy array).
 
-    Later changes of that memory are seen as with `asarray`. With `copy` it gets memory of its own; with `device` it is moved there, which shares nothing between host and GPU.
+    Later changes of that memory are seen as with `asarray`. With `copy` it gets memory of its own; with `device` it is
+    moved there, which shares nothing between host and GPU.
 
     Raises TypeError for types that tensors cannot have, ValueError where copy=False and a copy cannot be avoided.
     """
