@@ -2,12 +2,27 @@
 
 Every function takes a `generator`; without one it uses the default generator of the backend, which `manual_seed` sets.
 The same seed, backend and sequence of calls give the same numbers.
+
+**Processes.** A process that is forked (`os.fork`, multiprocessing's "fork") draws other numbers than its parent, and
+than its other children. Each generator that lives at the fork goes on, in the child, from a seed made of its state
+and of how many forks there were since it was seeded: when the program runs again, or seeds again, its n-th child draws
+what it drew before. The parent goes on as if nothing had happened.
+
+What is made after the fork depends on its seed alone: `manual_seed(seed)` and `Generator(seed)` give the same numbers
+in every process. So does a generator that was pickled, as the arguments of a pool's tasks are. To a "spawn" or
+"forkserver" child everything comes pickled, and its default generators are not seeded. Which worker of a pool takes
+which task is left to chance: numbers that are to depend on the task alone need a generator made in the task, of a seed
+and the task's number.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import math
+import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -30,12 +45,14 @@ class Generator:
     def __init__(self, seed: int | None = None, backend: Any = None) -> None:
         self.backend: Backend = default_backend() if backend is None else get_backend(backend)
         self.manual_seed(seed)
+        _alive.add(self)
 
     def manual_seed(self, seed: int | None) -> Generator:
         """Start again from a seed, and return the generator. Raises ValueError for a negative one."""
         if seed is not None and (not hasattr(seed, "__index__") or seed < 0):
             raise ValueError(f"a seed is an integer >= 0, not {seed!r}")
         self.source = self.backend.generator(seed)
+        self._seeded_at = _forks.count
         return self
 
     def get_state(self) -> Any:
@@ -46,6 +63,56 @@ class Generator:
         """Go on where `get_state` was called."""
         self.backend.set_generator_state(self.source, state)
 
+    def __copy__(self) -> Generator:
+        """A generator that goes on by itself with the same numbers; a deep copy does so too."""
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_seeded_at": self._seeded_at - _forks.count}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._seeded_at += _forks.count
+        _alive.add(self)
+
+    def _branch(self, fork: int) -> None:
+        """Go on with the numbers of a child process, the parent's child of that number."""
+        text = repr((self.get_state(), fork)).encode()
+        self.manual_seed(int.from_bytes(hashlib.blake2b(text, digest_size=32).digest(), "big"))
+
+
+class _Forks:
+    """How often this process forked itself, and how it was forked from the one that seeded the default generators."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seeded_at = 0  # the count at that time
+        self.path: list[int] = []
+        self._lock = threading.Lock()  # two threads that fork at once have children of different numbers
+
+    def seeded(self) -> None:
+        self.seeded_at, self.path = self.count, []
+
+    def before(self) -> None:
+        self._lock.acquire()
+        self.count += 1
+
+    def in_parent(self) -> None:
+        self._lock.release()
+
+    def in_child(self) -> None:
+        self._lock = threading.Lock()
+        count, self.count = self.count, 0
+        self.path.append(count - self.seeded_at)
+        self.seeded_at = 0
+        for generator in list(_alive):
+            generator._branch(count - generator._seeded_at)
+
+
+_alive: weakref.WeakSet[Generator] = weakref.WeakSet()
+_forks = _Forks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_forks.before, after_in_parent=_forks.in_parent, after_in_child=_forks.in_child)
 
 _generators: dict[str, Generator] = {}
 _seed: list[int | None] = [None]
@@ -55,6 +122,7 @@ def manual_seed(seed: int) -> None:
     """Seed the default generators of all backends."""
     generator = Generator(seed)  # raises before anything has changed
     _seed[0] = seed
+    _forks.seeded()
     _generators.clear()
     _generators[generator.backend.name] = generator
 
@@ -63,7 +131,10 @@ def default_generator(backend: Any = None) -> Generator:
     """The default generator of a backend (by default, of the default backend)."""
     where = default_backend() if backend is None else get_backend(backend)
     if where.name not in _generators:
-        _generators[where.name] = Generator(_seed[0], where)
+        generator = Generator(_seed[0], where)
+        for fork in _forks.path:  # as if it had been made before them
+            generator._branch(fork)
+        _generators[where.name] = generator
     return _generators[where.name]
 
 
