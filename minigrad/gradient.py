@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from .backends import Backend, BackendError
+import numpy as np
+
+from .backends import Backend, BackendError, default_backend
 from .backends.base import ANYWHERE, Composed
 from .primitives import PRIMITIVES, Primitive, indexing
 from .record import Recorded, allowed, apply, describe, to_array, wrap
@@ -116,6 +118,38 @@ def seed_of(out: Any, seed: Any, create_graph: bool) -> Any:
         raise BackendError(f"the gradient given is on backend {seed.backend.name}, the tensor on {out.backend.name}")
     seed = seed.astype(out.dtype)  # type: ignore[attr-defined]
     return seed if create_graph else seed.array
+
+
+def gradient_for(x: Any, value: Any) -> Any:
+    """A gradient that somebody assigns to `x`, checked; a NumPy array as a tensor with its values.
+
+    Raises TypeError for what is no array or has another dtype, ValueError for another shape and for `x` itself,
+    BackendError for another backend.
+    """
+    if isinstance(value, (np.ndarray, np.generic)) and x.backend.array_type is np.ndarray:
+        value = wrap(to_array(value, None, x.backend, copy=True), x.backend)
+    if not isinstance(value, Recorded):
+        what = "a NumPy array" if isinstance(value, (np.ndarray, np.generic)) else f"a {type(value).__name__}"
+        raise TypeError(
+            f"the gradient of {describe(x)} is a tensor or None, not {what}: use mg.tensor(..., dtype={str(x.dtype)!r}"
+            + ("" if x.backend is default_backend() else f", backend={x.backend.name!r}")
+            + ")"
+        )
+    if value.backend is not x.backend:
+        raise BackendError(
+            f"the gradient assigned is on backend {value.backend.name}, the tensor on {x.backend.name}: "
+            f"move it with .to({x.backend.name!r})"
+        )
+    if value.array.shape != x.shape:
+        raise ValueError(f"the gradient of {describe(x)} has its shape, not that of {describe(value)}")
+    if value.array.dtype != x.dtype:
+        raise TypeError(
+            f"the gradient of {describe(x)} has its dtype, not that of {describe(value)}: "
+            f"convert it with .astype({str(x.dtype)!r})"
+        )
+    if value is x:
+        raise ValueError(f"{describe(x)} cannot be its own gradient: use .detach()")
+    return value
 
 
 def as_tensor(g: Any, backend: Backend) -> Any:

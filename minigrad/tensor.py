@@ -12,7 +12,8 @@ from .array_api import Exchanged
 from .backends import Backend, default_backend, get_backend, is_backend_name
 from .builtin import Builtins
 from .changes import OF_GRADIENT, SEALED, Changes, attach
-from .gradient import accumulate, as_tensor, gradients, retain, transfer
+from .copies import Copies
+from .gradient import accumulate, as_tensor, gradient_for, gradients, retain, transfer
 from .primitives import Primitive, elementwise, indexing, shaping
 from .record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
 from .scope import local
@@ -20,7 +21,7 @@ from .tape import GraphError, Handle, Leaf, Node
 from .version import Version
 
 
-class Tensor(Builtins, Exchanged, Changes):
+class Tensor(Builtins, Exchanged, Changes, Copies):
     """An n-dimensional array that remembers how it was computed.
 
     Create one with `minigrad.tensor`, `zeros`, `random.normal` and so on. Operators and functions on tensors record
@@ -143,8 +144,14 @@ class Tensor(Builtins, Exchanged, Changes):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operations on this tensor are recorded."""
+        """Whether operations on this tensor are recorded. Assigning does what `requires_grad_` does."""
         return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"requires_grad is True or False, not {value!r}")
+        self.requires_grad_(bool(value))
 
     @property
     def is_leaf(self) -> bool:
@@ -153,21 +160,23 @@ class Tensor(Builtins, Exchanged, Changes):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` collected here; None before. Set it to None to start afresh."""
+        """The gradient that `backward` collected here; None before. Set it to None to start afresh.
+
+        What is assigned has the shape, the dtype and the backend of the tensor; the values of a NumPy array are copied.
+        """
         g = None if self.node is None else self.node.grad
         if g is not None and g.version is None:
             g.version = OF_GRADIENT
         return g
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if self.node is None:
-            if value is None:
-                return
-            raise GraphError("this tensor does not require gradients")
-        if value is not None and (value.shape, value.dtype) != (self.shape, self.dtype):
-            raise ValueError(f"a gradient for {describe(self)} cannot be {describe(value)}")
-        self.node.grad = value
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if self.node is None:
+                raise GraphError(f"{describe(self)} does not require gradients: call requires_grad_() first")
+            value = gradient_for(self, value)
+        if self.node is not None:
+            self.node.grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients of this leaf (or stop asking), and return it.
@@ -276,14 +285,6 @@ class Tensor(Builtins, Exchanged, Changes):
             raise TypeError("a tensor without axes cannot be iterated over")
         return (apply(indexing.getitem, (self,), {"index": i}) for i in range(self.shape[0]))
 
-    # --- stored -------------------------------------------------------------------------------------------------------
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if not self.is_leaf:
-            raise TypeError("a tensor with a history cannot be pickled or copied deeply: detach() it first")
-        label = self.node.label if isinstance(self.node, Leaf) else None
-        return _rebuild, (type(self), self.backend.to_numpy(self.array), self.backend.name, label)
-
 
 Recorded.result_type = Tensor
 
@@ -326,12 +327,3 @@ class _At:
         if values.shape != shape:
             values = apply(shaping.broadcast_to, (values,), {"shape": shape})
         return apply(row, (x, values), {"index": index})
-
-
-def _rebuild(kind: type[Tensor], array: np.ndarray, backend: str, label: str | None) -> Tensor:
-    """Unpickle: a leaf of the same kind; `label` is None if it does not require gradients."""
-    t = kind.__new__(kind)
-    Tensor.__init__(t, array, None, label is not None, backend)
-    if isinstance(t.node, Leaf):
-        t.node.label = label or ""
-    return t

@@ -134,7 +134,7 @@ def test_grad_can_be_set_and_cleared():
     assert x.grad.tolist() == [2, 2]
     x.grad = None
     assert x.grad is None
-    with pytest.raises(ValueError, match=r"float32\[2\] cannot be float32\[3\]"):
+    with pytest.raises(ValueError, match=r"its shape, not that of float32\[3\]"):
         x.grad = mg.ones(3)
     with pytest.raises(mg.GraphError):
         mg.ones(2).grad = mg.ones(2)

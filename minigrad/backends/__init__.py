@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 from types import TracebackType
 from typing import Any
@@ -42,6 +43,7 @@ def get_backend(name: str | Backend) -> Backend:
         try:
             backend_type = getattr(importlib.import_module(module), kind)
             _loaded[name] = backend_type(device) if library in WITH_DEVICES else backend_type()
+            copyreg.pickle(backend_type, _by_name)
             if _tf32:
                 _loaded[name].set_tf32(_tf32[0])
         except ImportError as error:
@@ -49,6 +51,11 @@ def get_backend(name: str | Backend) -> Backend:
         except BackendUnavailable as error:
             raise BackendError(f"backend {name!r} cannot be used here: {error}") from error
     return _loaded[name]
+
+
+def _by_name(backend: Backend) -> Any:
+    """Copies of what holds a backend hold the same one, and in another process the one of that name."""
+    return get_backend, (backend.name,)
 
 
 def is_backend_name(name: Any) -> bool:
