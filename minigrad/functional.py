@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import random
+from . import dtypes, random
 from .ctc import ctc_loss
 from .ops.elementwise import abs, clip, gelu, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
 from .ops.elementwise import exp as _exp
@@ -21,6 +21,7 @@ from .record import apply, describe
 from .tensor import Tensor
 
 __all__ = [
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "ctc_loss",
@@ -38,6 +39,7 @@ __all__ = [
     "relu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "tanh",
@@ -170,47 +172,94 @@ def _same_shape(x: Any, target: Any, what: str) -> tuple[Tensor, Tensor]:
 
 
 def cross_entropy(
-    logits: Any, targets: Any, ignore_index: int = -100, label_smoothing: float = 0.0, reduction: str = "mean"
+    logits: Any,
+    targets: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """The negative log-probability, in nats, that softmax(logits) gives to the target classes.
 
     Args:
         logits: (..., C), real numbers. The classes are on the last axis, also where PyTorch has them on axis 1.
-        targets: (...), class indices 0..C-1.
+        targets: (...), class indices 0..C-1; or (..., C), the wanted probabilities of all classes.
+        weight: (C,), a factor for each class, or None. In the mean a position then counts as its class weighs.
         ignore_index: positions with this target do not count, in the mean neither.
+        reduction: "mean" over the positions that count, "sum", or "none".
         label_smoothing: the part of the wanted probability that is spread evenly over all classes, 0 to 1
             (Szegedy et al. 2016).
-        reduction: "mean" over the positions that count, "sum", or "none".
 
-    Raises IndexError for a target outside 0..C-1, TypeError for targets that are not integers.
+    With probabilities as targets all positions count, and equally; `ignore_index` has no meaning.
+
+    Raises IndexError for a target outside 0..C-1, TypeError for targets that are neither, ValueError for shapes that do
+    not fit.
     """
-    logits, at = _classes(logits, targets, "cross_entropy")
+    what = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing is between 0 and 1, not {label_smoothing}")
-    flat = reshape(logits, (at.size, logits.shape[-1]))
+        raise ValueError(f"{what}: label_smoothing is between 0 and 1, not {label_smoothing}")
+    logits, at = _classes(logits, targets, what, probabilities=True)
+    classes = logits.shape[-1]
+    weight = _class_weight(weight, logits, what)
+    if dtypes.is_float(at.dtype):
+        return _soft_cross_entropy(log_softmax(logits), at, weight, label_smoothing, reduction)
+    if weight is not None:
+        log_probs = log_softmax(logits)
+        losses, counts = _picked(log_probs, at, weight, ignore_index, what)
+        if label_smoothing:
+            even = where(at != ignore_index, -_sum(log_probs * weight, axis=-1), 0)
+            losses = (1 - label_smoothing) * losses + label_smoothing / classes * even
+        return _class_reduced(losses, counts, reduction, what)
+    flat = reshape(logits, (at.size, classes))
     params = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
     losses = apply(PRIMITIVES["cross_entropy"], (flat, reshape(at, (at.size,))), params)
-    return _class_reduced(losses, at, ignore_index, reduction, "cross_entropy")
+    return _class_reduced(reshape(losses, at.shape), at != ignore_index, reduction, what)
 
 
-def nll_loss(log_probs: Any, targets: Any, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+def nll_loss(
+    log_probs: Any, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
     """The negative of the log-probabilities (..., C) of the target classes (...). Arguments as in `cross_entropy`."""
     log_probs, at = _classes(log_probs, targets, "nll_loss")
-    n = log_probs.shape[-1]
+    weight = _class_weight(weight, log_probs, "nll_loss")
+    losses, counts = _picked(log_probs, at, weight, ignore_index, "nll_loss")
+    return _class_reduced(losses, counts, reduction, "nll_loss")
+
+
+def _picked(
+    log_probs: Tensor, at: Tensor, weight: Tensor | None, ignore_index: int, what: str
+) -> tuple[Tensor, Tensor]:
+    """The losses (...) of the target classes, 0 where ignored, and how much each position counts."""
+    n, backend = log_probs.shape[-1], log_probs.backend
     flat, classes = reshape(log_probs, (at.size, n)), reshape(at, (at.size,))
     kept = classes != ignore_index
     safe = where(kept, classes, 0)
-    flat.backend.check_indices(safe.array, n, "nll_loss: class index")
-    rows = flat.backend.arange(0, at.size, 1)
-    losses = where(kept, -flat[Tensor(rows, backend=flat.backend), safe], 0)
-    return _class_reduced(losses, at, ignore_index, reduction, "nll_loss")
+    backend.check_indices(safe.array, n, f"{what}: class index")
+    rows: Any = backend
+    losses = -flat[Tensor(rows.arange(0, at.size, 1), backend=backend), safe]
+    counts = kept if weight is None else where(kept, weight[safe], 0)
+    losses = where(kept, losses if weight is None else losses * counts, 0)
+    return reshape(losses, at.shape), reshape(counts, at.shape)
 
 
-def _classes(scores: Any, targets: Any, what: str) -> tuple[Tensor, Tensor]:
+def _soft_cross_entropy(
+    log_probs: Tensor, wanted: Tensor, weight: Tensor | None, label_smoothing: float, reduction: str
+) -> Tensor:
+    if label_smoothing:
+        wanted = (1 - label_smoothing) * wanted + label_smoothing / log_probs.shape[-1]
+    terms = wanted * where(wanted == 0, 0, log_probs)  # not 0 * -inf, of a class that is masked out
+    losses = -_sum(terms if weight is None else terms * weight, axis=-1)
+    return _reduced(losses, reduction, "cross_entropy")
+
+
+def _classes(scores: Any, targets: Any, what: str, probabilities: bool = False) -> tuple[Tensor, Tensor]:
     scores = as_tensor(scores)
     at = targets if isinstance(targets, Tensor) else Tensor(targets, backend=scores.backend)
+    if probabilities and dtypes.is_float(at.dtype) and at.shape == scores.shape and scores.ndim:
+        return scores, at
     if at.dtype.kind not in "iu":
-        raise TypeError(f"{what}: targets are class indices, so integers, not {at.dtype}")
+        instead = f" {at.shape}; or probabilities {scores.shape}" if probabilities else ""
+        raise TypeError(f"{what}: targets are class indices, so integers, not {at.dtype}{instead}")
     if scores.ndim < 1 or scores.shape[:-1] != at.shape:
         raise ValueError(
             f"{what}: scores {describe(scores)} and targets {describe(at)} do not fit: expected (..., C) and (...)"
@@ -218,11 +267,20 @@ def _classes(scores: Any, targets: Any, what: str) -> tuple[Tensor, Tensor]:
     return scores, at
 
 
-def _class_reduced(losses: Tensor, at: Tensor, ignore_index: int, reduction: str, what: str) -> Tensor:
-    if reduction == "none":
-        return reshape(losses, at.shape)
+def _class_weight(weight: Any, scores: Tensor, what: str) -> Tensor | None:
+    if weight is None:
+        return None
+    weight = weight if isinstance(weight, Tensor) else Tensor(weight, scores.dtype, backend=scores.backend)
+    if weight.shape != scores.shape[-1:]:
+        raise ValueError(
+            f"{what}: weight has one number for each of {scores.shape[-1]} classes, not {describe(weight)}"
+        )
+    return weight
+
+
+def _class_reduced(losses: Tensor, counts: Tensor, reduction: str, what: str) -> Tensor:
     if reduction == "mean":
-        return _sum(losses) / _sum(at != ignore_index)
+        return _sum(losses) / _sum(counts)
     return _reduced(losses, reduction, what)
 
 
@@ -249,21 +307,76 @@ def huber_loss(x: Any, target: Any, delta: float = 1.0, reduction: str = "mean")
     return _reduced(0.5 * near * near + delta * (away - near), reduction, "huber_loss")
 
 
+def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """`huber_loss` with delta = beta, divided by beta; with beta = 0 |x - target| (Girshick, Fast R-CNN, 2015)."""
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss: beta must be >= 0, not {beta}")
+    if beta == 0:
+        return l1_loss(x, target, reduction)
+    x, target = _same_shape(x, target, "smooth_l1_loss")
+    away = abs(x - target)
+    near = clip(away, None, beta)
+    return _reduced(0.5 / beta * near * near + (away - near), reduction, "smooth_l1_loss")
+
+
+def binary_cross_entropy(probs: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
+    """-(t log x + (1 - t) log(1 - x)), in nats, of probabilities x, with logarithms that are -100 at least.
+
+    `binary_cross_entropy_with_logits` takes what comes before the sigmoid, and is more exact and faster. This one reads
+    a truth value from the device.
+
+    Args:
+        probs: x, from 0 to 1.
+        target: probabilities t, of the same shape.
+        weight: a factor for each loss, that broadcasts, or None.
+        reduction: "mean", "sum" or "none".
+
+    Raises ValueError for an x outside 0..1, NaN being one, and for shapes that differ.
+    """
+    x, t = _same_shape(probs, target, "binary_cross_entropy")
+    inside = (x.detach() >= 0) & (x.detach() <= 1)
+    if not inside.all().item():
+        raise ValueError(
+            "binary_cross_entropy: the probabilities must be between 0 and 1, and some are not: apply a sigmoid first, "
+            "or take binary_cross_entropy_with_logits"
+        )
+    kind = x.dtype
+    if dtypes.is_half(kind):  # whose steps are too coarse for what follows
+        x = x.astype(dtypes.float32)
+    losses = -(t * _bounded_log(x) + (1 - t) * _bounded_log(1 - x))
+    return _reduced(_weighted(losses, weight), reduction, "binary_cross_entropy").astype(kind)
+
+
+def _bounded_log(x: Tensor) -> Tensor:
+    """log(x), but at least -100, and with a derivative of at most 1e12: a sure mistake can still be learned from."""
+    usual = x > 1e-12
+    least = x.detach()
+    value = where(least > 0, where(least > 0, least, 1).log(), -100.0)
+    near_zero = clip(value, -100.0, None) + (x - least) * 1e12
+    return where(usual, where(usual, x, 1).log(), near_zero)
+
+
+def _weighted(losses: Tensor, weight: Any) -> Tensor:
+    return losses if weight is None else losses * weight
+
+
 def binary_cross_entropy_with_logits(
-    logits: Any, target: Any, pos_weight: Any = None, reduction: str = "mean"
+    logits: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:
     """-(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), in nats, without overflow.
 
     Args:
         logits: real numbers x.
         target: probabilities t, of the same shape.
-        pos_weight: a factor for the first term, a number or a tensor that broadcasts.
+        weight: a factor for each loss, that broadcasts, or None.
         reduction: "mean", "sum" or "none".
+        pos_weight: a factor for the first term, a number or a tensor that broadcasts.
     """
     x, t = _same_shape(logits, target, "binary_cross_entropy_with_logits")
     tail = log1p(_exp(-abs(x))) + maximum(-x, 0)  # = -log sigmoid(x)
-    weight = 1 if pos_weight is None else 1 + (pos_weight - 1) * t
-    return _reduced((1 - t) * x + weight * tail, reduction, "binary_cross_entropy_with_logits")
+    positive = 1 if pos_weight is None else 1 + (pos_weight - 1) * t
+    losses = (1 - t) * x + positive * tail
+    return _reduced(_weighted(losses, weight), reduction, "binary_cross_entropy_with_logits")
 
 
 def kl_div(log_probs: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:

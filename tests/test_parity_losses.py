@@ -22,7 +22,7 @@ TARGETS = np.array([2, 0, 1, 3, 0])
 @pytest.mark.parametrize("ignored", [-100, 0])
 def test_cross_entropy(reduction, smoothing, ignored, dtype):
     compare(
-        lambda x: F.cross_entropy(x, TARGETS, ignored, smoothing, reduction),
+        lambda x: F.cross_entropy(x, TARGETS, None, ignored, reduction, smoothing),
         lambda x: TF.cross_entropy(
             x, torch.tensor(TARGETS), ignore_index=ignored, label_smoothing=smoothing, reduction=reduction
         ),
@@ -67,11 +67,74 @@ def test_classes_are_on_the_last_axis():
 @pytest.mark.parametrize("ignored", [-100, 0])
 def test_nll_loss(reduction, ignored, dtype):
     compare(
-        lambda x: F.nll_loss(x, TARGETS, ignored, reduction),
+        lambda x: F.nll_loss(x, TARGETS, None, ignored, reduction),
         lambda x: TF.nll_loss(x, torch.tensor(TARGETS), ignore_index=ignored, reduction=reduction),
         [SCORES],
         dtype,
     )
+
+
+WEIGHT = np.array([0.5, 2.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("reduction", REDUCED)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("ignored", [-100, 0])
+def test_classes_that_weigh_differently(reduction, smoothing, ignored, dtype):
+    options = {"ignore_index": ignored, "reduction": reduction}
+    compare(
+        lambda x, w: F.cross_entropy(x, TARGETS, w.detach(), label_smoothing=smoothing, **options),
+        lambda x, w: TF.cross_entropy(x, torch.tensor(TARGETS), w.detach(), label_smoothing=smoothing, **options),
+        [SCORES, WEIGHT],
+        dtype,
+    )
+    compare(
+        lambda x, w: F.nll_loss(x, TARGETS, w.detach(), **options),
+        lambda x, w: TF.nll_loss(x, torch.tensor(TARGETS), w.detach(), **options),
+        [SCORES, WEIGHT],
+        dtype,
+    )
+
+
+@pytest.mark.parametrize("reduction", REDUCED)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_probabilities_as_targets(reduction, smoothing, weighted, dtype):
+    wanted = rng_for("wanted").dirichlet(np.ones(4), 5)
+    options = {"reduction": reduction, "label_smoothing": smoothing}
+    compare(
+        lambda x, t, w: F.cross_entropy(x, t, w.detach() if weighted else None, **options),
+        lambda x, t, w: TF.cross_entropy(x, t, w.detach() if weighted else None, **options),
+        [SCORES, wanted, WEIGHT],
+        dtype,
+    )
+
+
+def test_a_class_that_is_masked_out_and_not_wanted():
+    """PyTorch's loss is NaN: 0 times minus infinity."""
+    loss = F.cross_entropy(mg.tensor([[0.0, 0.0, -INF]]), mg.tensor([[0.5, 0.5, 0.0]]))
+    assert loss.item() == pytest.approx(np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: F.cross_entropy(SCORES, TARGETS, np.ones(3)), ValueError, "each of 4 classes, not float64"),
+        (lambda: F.nll_loss(SCORES, TARGETS, 2.0), ValueError, "each of 4 classes, not float64"),
+        (
+            lambda: F.cross_entropy(SCORES, TARGETS * 1.0),
+            TypeError,
+            r"so integers, not float64 \(5,\); or probabilities \(5, 4\)",
+        ),
+        (lambda: F.nll_loss(SCORES, SCORES), TypeError, "targets are class indices, so integers, not float64"),
+        (lambda: F.binary_cross_entropy([0.5, 1.5], [1.0, 1.0]), ValueError, "must be between 0 and 1.*with_logits"),
+        (lambda: F.binary_cross_entropy([NAN], [1.0]), ValueError, "must be between 0 and 1"),
+        (lambda: F.smooth_l1_loss([0.5], [1.0], beta=-1), ValueError, "beta must be >= 0, not -1"),
+    ],
+)
+def test_bad_arguments(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 PAIR = [np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 0.25]]), np.array([[1.0, 1.0, -0.5], [0.0, 1.0, 0.0]])]
@@ -89,6 +152,7 @@ LOSSES = {
     "mse_loss": {},
     "l1_loss": {},
     "huber_loss": {"delta": 0.5},
+    "smooth_l1_loss": {"beta": 0.25},
     "binary_cross_entropy_with_logits": {},
 }
 
@@ -122,6 +186,50 @@ def test_binary_cross_entropy_with_a_weight_for_positives(dtype):
         PAIR,
         dtype,
     )
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
+@pytest.mark.parametrize("reduction", REDUCED)
+def test_binary_losses_with_a_weight(name, reduction, dtype):
+    x = np.array([[0.5, 0.25, 1e-3], [0.9, 0.99, 1e-6]])
+    t = np.array([[1.0, 0.0, 0.5], [1.0, 0.2, 1.0]])
+    weight = np.array([2.0, 0.5, 1.0])
+    ours, theirs = both(name, reduction=reduction)
+    compare(ours, theirs, [x, t], dtype)
+    compare(
+        lambda x, t, w: getattr(F, name)(x, t, w.detach(), reduction=reduction),
+        lambda x, t, w: getattr(TF, name)(x, t, w.detach(), reduction=reduction),
+        [x, t, weight],
+        dtype,
+    )
+
+
+def test_binary_cross_entropy_at_the_edges(dtype):
+    """A sure mistake costs 100 and has a slope; where the loss is 0 its slope is 1, which PyTorch takes as 0."""
+    x, t = np.array([0.0, 1.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0, 1.0])
+    ours, theirs = both("binary_cross_entropy", reduction="none")
+    compare(ours, theirs, [x, t], dtype, gradients=False)
+    wrong = [t[:2].astype(np.float32)]
+    compare(  # in float64 PyTorch rounds 1e12 to float32
+        lambda x: ours(x, *map(mg.tensor, wrong)), lambda x: theirs(x, *map(torch.tensor, wrong)), [x[:2]], "float32"
+    )
+    right = mg.tensor(x[2:], requires_grad=True)
+    F.binary_cross_entropy(right, t[2:], reduction="sum").backward()
+    assert right.grad.tolist() == [1, -1]
+
+
+def test_binary_cross_entropy_in_16_bits():
+    x = mg.tensor([0.0, 0.25, 1.0], dtype="float16", requires_grad=True)
+    loss = F.binary_cross_entropy(x, mg.tensor([0.0, 1.0, 1.0], dtype="float16"))
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == np.float16
+    assert loss.item() == pytest.approx(np.log(4) / 3, rel=1e-3)
+    assert x.grad.tolist() == pytest.approx([1 / 3, -4 / 3, -1 / 3], rel=1e-3)
+
+
+def test_smooth_l1_with_a_beta_of_0(dtype):
+    ours, theirs = both("smooth_l1_loss", beta=0.0)
+    compare(ours, theirs, PAIR, dtype)
 
 
 @pytest.mark.parametrize("log_target", [False, True])

@@ -17,6 +17,18 @@ from .layers import (
     Sigmoid,
     Tanh,
 )
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from .module import Module
 from .recurrent import Recurrent
 from .stack import GRU, LSTM, RNN, PeepholeLSTM, RecurrentStack
@@ -24,6 +36,16 @@ from .topologies import EncoderDecoder, SequenceClassifier, SequenceDecoder, Seq
 from .truncated import truncated_bptt
 
 __all__ = [
+    "SmoothL1Loss",
+    "NLLLoss",
+    "MSELoss",
+    "L1Loss",
+    "KLDivLoss",
+    "HuberLoss",
+    "CTCLoss",
+    "CrossEntropyLoss",
+    "BCEWithLogitsLoss",
+    "BCELoss",
     "GELU",
     "GRU",
     "LSTM",
