@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -168,9 +169,60 @@ def accumulate(old: Any, new: Any) -> Any:
     return as_tensor(cast("Any", old.backend).add(old.array, new.array), old.backend)
 
 
+_lock = threading.Lock()
+
+
+def collect(node: Node, g: Any) -> None:
+    """Add a gradient to what a node has collected. Several threads may do so at once: none is lost."""
+    while True:
+        old = node.grad
+        new = accumulate(old, g)  # outside of the lock: large arrays take their time
+        with _lock:
+            if node.grad is old:
+                node.grad = new
+                return
+
+
 def retain(node: Node, g: Any) -> None:
     """The hook that keeps a computed tensor's gradient."""
-    node.grad = accumulate(node.grad, as_tensor(g, node.backend))
+    collect(node, as_tensor(g, node.backend))
+
+
+class TensorHook:
+    """A user's hook as the tape calls it. What it returns replaces the gradient, and so has to be like it."""
+
+    __slots__ = ("hook",)
+
+    def __init__(self, hook: Callable[[Any], Any]) -> None:
+        if not callable(hook):
+            raise TypeError(f"a hook is a function of a gradient, not a {type(hook).__name__}")
+        self.hook = hook
+
+    def __call__(self, node: Node, g: Any) -> Any:
+        given = as_tensor(g, node.backend)
+        result = self.hook(given)
+        if result is None:
+            return None
+        self._check(result, given, node)
+        if result.version is not None:  # it may end as a gradient, and is not to change then
+            result = wrap(result.backend.copy(result.array), result.backend, result.node)
+        return result if isinstance(g, Recorded) else result.array
+
+    def _check(self, result: Any, given: Any, node: Node) -> None:
+        name = getattr(self.hook, "__qualname__", None) or repr(self.hook)
+        what = f"hook {name} on {node!r}"
+        if not isinstance(result, Recorded):
+            raise TypeError(f"{what} must return a tensor or None, not a {type(result).__name__}")
+        if result.backend is not given.backend:
+            raise BackendError(
+                f"{what} got a gradient on backend {given.backend.name} and returned one on {result.backend.name}"
+            )
+        if result.array.shape != given.array.shape or result.array.dtype != given.array.dtype:
+            kind = ValueError if result.array.shape != given.array.shape else TypeError
+            raise kind(
+                f"{what} got the gradient {describe(given)} and returned {describe(result)}: "
+                "what replaces it needs its shape and dtype"
+            )
 
 
 # --- moving between backends ------------------------------------------------------------------------------------------

@@ -125,10 +125,8 @@ class Tape(Observer):
         self.entries.append(entry)
 
         if not isinstance(node, Constant):
-            if node.hooks:  # a leaf outlives the tapes that saw it
-                node.hooks = [
-                    hook for hook in node.hooks if not (isinstance(hook, _NoteGradient) and hook.entry() is None)
-                ]
+            if node.hooks is not None:  # a leaf outlives the tapes that saw it
+                node.hooks.discard(lambda hook: isinstance(hook, _NoteGradient) and hook.entry() is None)
             node.add_hook(_NoteGradient(entry, self.details))
 
     def _new_bytes(self, node: Node, inputs: Sequence[Any]) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 
 from .backends.deferred import DEFERRED
 from .backends.halves import FLOAT32, widened
+from .hooks import Handle, Hook, Hooks, hooks_of
 from .scope import Scope, local
 from .version import Version, new_index
 
@@ -30,17 +31,6 @@ class _Freed:
 
 
 FREED: Any = _Freed()
-
-
-class Handle:
-    """What registering a hook returns: the way to take it away again."""
-
-    def __init__(self, remove: Callable[[], object]) -> None:
-        self._remove = remove
-
-    def remove(self) -> None:
-        """Take the hook away. Doing so twice is harmless."""
-        self._remove()
 
 
 class Node:
@@ -97,7 +87,7 @@ class Node:
         self.shape = shape
         self.dtype = dtype
         self.versions: list[tuple[int, Version]] | None = None
-        self.hooks: list[Callable[[Node, Any], Any]] | None = None
+        self.hooks: Hooks | None = None
         self.grad: Any = None
 
     @property
@@ -105,15 +95,9 @@ class Node:
         """The name of the operation."""
         return self.primitive.name
 
-    def add_hook(self, hook: Callable[[Node, Any], Any]) -> Handle:
+    def add_hook(self, hook: Hook) -> Handle:
         """Call `hook(node, gradient)` when backward has completed this node's gradient; a result replaces it."""
-        if self.hooks is None:
-            self.hooks = []
-        self.hooks.append(hook)
-        return Handle(lambda: self._remove_hook(hook))
-
-    def _remove_hook(self, hook: Callable[[Node, Any], Any]) -> None:
-        self.hooks = [h for h in self.hooks or () if h is not hook] or None
+        return hooks_of(self).add(hook)
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.dtype}{list(self.shape)} in {self.scope}>"
@@ -135,6 +119,12 @@ class Leaf(Node):
         self.label = label
         self.open = True
         self.version = version
+
+    def successor(self, backend: Any, dtype: Any, version: Version | None) -> Leaf:
+        """The leaf that follows when the tensor moves to another backend or dtype: with its name and its hooks."""
+        leaf = Leaf(backend, self.shape, dtype, version, self.label)
+        leaf.hooks = self.hooks
+        return leaf
 
     @property
     def name(self) -> str:
@@ -179,23 +169,23 @@ def sweep(
         if node.backend is not active:  # rules compute with operators, on whichever device is current
             active = node.backend
             active.activate()
-        if type(g) in DEFERRED:
-            g = g.dense(node.backend)
-        primitive = node.primitive
-        half = node.dtype.itemsize == 2  # whose gradient is collected in float32, and rounded where it is seen
-        if half and (primitive is None or node.hooks is not None or targets is not None):
-            g = g.astype(node.dtype)
-        if node.hooks is not None:
-            g = _call_hooks(node, g)
-        if primitive is None or targets is not None:
-            if targets is None or node in targets:
-                results[node] = g
-            if primitive is None or node not in wanted:  # type: ignore[operator]
-                continue
-        saved, params, xp = node.saved, node.params, node.backend
-        if saved is FREED or node.index < Version.latest:
-            check_saved(node)
         try:
+            if type(g) in DEFERRED:
+                g = g.dense(node.backend)
+            primitive = node.primitive
+            half = node.dtype.itemsize == 2  # whose gradient is collected in float32, and rounded where it is seen
+            if half and (primitive is None or node.hooks is not None or targets is not None):
+                g = g.astype(node.dtype)
+            if node.hooks is not None:
+                g = _call_hooks(node, g)
+            if primitive is None or targets is not None:
+                if targets is None or node in targets:
+                    results[node] = g
+                if primitive is None or node not in wanted:  # type: ignore[operator]
+                    continue
+            saved, params, xp = node.saved, node.params, node.backend
+            if saved is FREED or node.index < Version.latest:
+                check_saved(node)
             if lift is not None:
                 saved, xp = lift(node)
             if half:

@@ -13,11 +13,11 @@ from .backends import Backend, default_backend, get_backend, is_backend_name
 from .builtin import Builtins
 from .changes import OF_GRADIENT, SEALED, Changes, attach
 from .copies import Copies
-from .gradient import accumulate, as_tensor, gradient_for, gradients, retain, transfer
+from .gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
 from .primitives import Primitive, elementwise, indexing, shaping
 from .record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
 from .scope import local
-from .tape import GraphError, Handle, Leaf, Node
+from .tape import GraphError, Handle, Leaf, hooks_of
 from .version import Version
 
 
@@ -33,7 +33,9 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         backend: where it lives.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "_asleep")  # _asleep: its leaf, while a tensor that had one requires no gradients
+
+    _asleep: Leaf
 
     if TYPE_CHECKING:  # the methods that `minigrad.ops` attaches
 
@@ -186,37 +188,56 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         if not self.is_leaf:
             raise GraphError("this tensor was computed from others and always requires gradients: detach() it first")
         if not requires_grad:
-            self.node = None
+            if isinstance(self.node, Leaf):
+                self._asleep, self.node = self.node, None
+                self._asleep.grad = None
         elif self.node is None:
             if not dtypes.is_float(self.dtype):
                 raise TypeError(f"only floating-point tensors have gradients, not {self.dtype}")
             v = self.version
             if v in (None, OF_GRADIENT, SEALED) or v.foreign:  # others may read or write this, and a leaf may change
                 self.array, self.version = self.backend.copy(self.array), Version()
-            self.node = Leaf(self.backend, self.shape, self.dtype, self.version)
+            leaf = getattr(self, "_asleep", None)  # the one that it had before, with its name and hooks
+            if leaf is None:
+                leaf = Leaf(self.backend, self.shape, self.dtype)
+            leaf.version = self.version
+            self.node = leaf
         return self
+
+    def _move(self, target: Any) -> None:
+        """Become what `to` gives, in place. A leaf keeps its name and its hooks, and moves its gradient."""
+        moved = self.detach().to(target)
+        if moved.array is self.array and moved.backend is self.backend:
+            return
+        awake, grad = self.node is not None, self.grad
+        leaf = self.node if awake else getattr(self, "_asleep", None)
+        self.array, self.backend, self.version = moved.array, moved.backend, moved.version or Version()
+        if isinstance(leaf, Leaf):
+            self._asleep, self.node = leaf.successor(self.backend, self.dtype, self.version), None
+        if awake:
+            self.requires_grad_()
+            self.grad = None if grad is None else grad.detach().to(target)
 
     def retain_grad(self) -> Tensor:
         """Keep the gradient of this computed tensor in `.grad` after backward, and return the tensor."""
         if self.node is None:
             raise GraphError("this tensor does not require gradients")
         if not self.is_leaf:
-            self.node.add_hook(retain)
+            hooks_of(self.node).add_last(retain)
         return self
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call `hook(gradient)` when backward has this tensor's gradient; a returned tensor replaces it.
 
-        Returns a handle, whose `remove()` takes the hook away again.
+        Hooks of a leaf stay when it moves to another backend or dtype with its module, and when it stops requiring
+        gradients for a while. Returns a handle, whose `remove()` takes the hook away again.
+
+        Raises TypeError, ValueError or BackendError in backward if what the hook returns is no tensor of the gradient's
+        shape, dtype and backend.
         """
         if self.node is None:
             raise GraphError("this tensor does not require gradients")
-
-        def on_array(node: Node, g: Any) -> Any:
-            result = hook(as_tensor(g, node.backend))
-            return result if result is None or isinstance(g, Recorded) else result.array
-
-        return self.node.add_hook(on_array)
+        return self.node.add_hook(TensorHook(hook))
 
     def detach(self) -> Tensor:
         """The same values, in the same memory, as a tensor without history."""
@@ -237,7 +258,7 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         """
         found = gradients([self], [gradient], retain_graph or create_graph, create_graph)
         for leaf, g in found.items():
-            leaf.grad = accumulate(leaf.grad, g)
+            collect(leaf, g)
 
     # --- moving and converting ----------------------------------------------------------------------------------------
 

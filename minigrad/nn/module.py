@@ -297,7 +297,7 @@ class Module:
             raise TypeError(f"modules are converted to types of real numbers, not to {target}")
         for tensor in itertools.chain(self.parameters(), self.buffers()):
             if moves or dtypes.is_float(tensor.dtype):
-                _replace(tensor, target)
+                tensor._move(target)
         return self
 
     def apply(self, function: Callable[[Module], Any]) -> Any:
@@ -361,20 +361,6 @@ def _state(module: Module) -> dict[str, Tensor]:
         kept = [(name, b) for name, b in _own_buffers(part) if part._buffers[name]]
         state.update((_join(path, name), tensor) for name, tensor in [*_parts(part, Parameter), *kept])
     return state
-
-
-def _replace(t: Tensor, target: Any) -> None:
-    """Give a leaf the memory of its converted or moved copy, and the gradient likewise."""
-    moved = t.detach().to(target)
-    if moved.array is t.array and moved.backend is t.backend:
-        return
-    grad, label = t.grad, t.node.label if isinstance(t.node, Leaf) else None
-    t.node = None
-    t.array, t.backend, t.version = moved.array, moved.backend, moved.version
-    if label is not None:
-        t.requires_grad_()
-        _label(t, label)
-        t.grad = None if grad is None else grad.detach().to(target)
 
 
 def _tree(module: Module, name: str = "", lead: str = "") -> list[tuple[str, int]]:
