@@ -63,7 +63,8 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
 
     Raises:
         BackendError: the inputs live on different backends.
-        TypeError, ValueError, IndexError: what the arrays do not allow, with their shapes, dtypes and the scope.
+        TypeError, ValueError, IndexError, MemoryError, ArithmeticError: what the arrays do not allow, with their
+            shapes, dtypes and the scope. Other errors, of users' primitives say, keep their kind and get a note.
     """
     # What nearly all operations read, one tensor or two, is looked at here; the general case takes a loop.
     arrays: Sequence[Any]
@@ -91,12 +92,12 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         if found is None:
             return apply(primitive, as_operands(primitive, inputs), params)
         backend, arrays, nodes, key, versions, dtype, narrow = found
-    if dtype is None:
-        arrays = promote(primitive, arrays, backend)
     compute = backend.calls[primitive]
     if narrow is not None:
         compute = partial(halves.once, compute, narrow)
     try:
+        if dtype is None:
+            arrays = promote(primitive, arrays, backend)
         out = compute(*arrays, **params) if params else compute(*arrays)
         out_dtype = out.dtype
         if dtype is not None and out_dtype is not dtype:
@@ -106,7 +107,10 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
                 out = compute(*arrays, **params)
                 out_dtype = out.dtype
     except Exception as error:
-        raise _explained(error, primitive, inputs, params) from error
+        explained = _explained(error, primitive, inputs, params)
+        if explained is error:
+            raise
+        raise explained from error
     if type(out) is not backend.array_type:
         out = backend.asarray(out)
 
@@ -404,9 +408,30 @@ def _mixed(primitive: Primitive, inputs: Sequence[Any]) -> BackendError:
     )
 
 
+# Kinds of errors that are made of a message alone.
+KINDS = frozenset(
+    (
+        *(MemoryError, FloatingPointError, ZeroDivisionError, OverflowError, NotImplementedError),
+        *(IndexError, ValueError, TypeError),
+    )
+)
+LIBRARIES = frozenset(("numpy", "cupy", "cupy_backends"))
+
+
 def _explained(error: Exception, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Exception:
-    """The same kind of error with what was given and where it happened."""
+    """The same kind of error with what was given and where it happened.
+
+    An array library's own kind that cannot be made of a message becomes the builtin one that it refines: MemoryError,
+    say. Other errors, such as those of users' primitives, stay what they are, with all they hold, and get a note.
+    """
     given = ", ".join(describe(x) for x in inputs)
     options = "".join(f", {name}={value!r}" for name, value in params.items() if not hasattr(value, "shape"))
-    kind = type(error) if type(error) in (ValueError, IndexError, TypeError, MemoryError) else ValueError
-    return kind(f"{primitive.name}({given}{options}) in {local.now.scope}: {error}")
+    where = f"{primitive.name}({given}{options}) in {local.now.scope}"
+    if type(error) in KINDS or type(error).__module__.partition(".")[0] in LIBRARIES:
+        kinds: tuple[Any, ...] = type(error).__mro__
+        for kind in kinds:
+            plain = not {"__init__", "__str__"} & vars(kind).keys()
+            if kind in KINDS or (plain and issubclass(kind, tuple(KINDS))):
+                return kind(f"{where}: {error}")
+    error.add_note(f"in {where}")
+    return error

@@ -141,3 +141,71 @@ def test_numpy_arrays_are_no_other_backend():
     pytest.importorskip("numba")
     out = mg.ones(2, backend="numba") * np.ones(2, np.float32)
     assert out.backend.name == "numba"
+
+
+# --- kinds of errors --------------------------------------------------------------------------------------------------
+
+
+def test_too_little_memory_is_a_memory_error():
+    tall, wide = mg.ones((100000, 1), requires_grad=True), mg.ones((1, 10**7))
+    with pytest.raises(MemoryError) as error:
+        tall + wide
+    for text in ("add(float32[100000, 1], float32[1, 10000000]) in top level", "3.64 TiB", "(100000, 10000000)"):
+        assert text in str(error.value)
+    for make in (mg.zeros, mg.ones, mg.arange, mg.random.normal, lambda n: mg.broadcast_to(tall[:1, 0], (n,)) * 2):
+        with pytest.raises(MemoryError, match="10000000000000"):
+            make(10**13)
+    y = mg.broadcast_to(tall[:1, 0], (10**13,))[5]
+    with pytest.raises(MemoryError) as error:
+        y.backward()
+    assert "in the backward pass of <broadcast_to float32[10000000000000] in top level>" in error.value.__notes__
+
+
+def test_floating_point_errors_stay_what_they_are():
+    x = mg.zeros(1, requires_grad=True)
+    with (
+        np.errstate(all="raise"),
+        pytest.raises(FloatingPointError, match=r"divide\(float32\[1\], float32\[1\]\) in top"),
+    ):
+        mg.ones(1) / x
+    y = mg.sqrt(x).sum()
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError) as error:
+        y.backward()
+    assert error.value.__notes__ == ["in the backward pass of <sqrt float32[1] in top level>"]
+    with pytest.raises(OverflowError, match=r"add\(uint8\[1\], 300\)"):
+        mg.zeros(1, dtype="uint8") + 300
+
+
+class OwnError(Exception):
+    def __init__(self, what, code):
+        super().__init__(what)
+        self.code = code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ZeroDivisionError("no"), OverflowError("no"), NotImplementedError("no"), IndexError("no"), ValueError("no")),
+        *(mg.BackendError("no"), mg.GraphError("no"), KeyError("no"), RuntimeError("no"), AssertionError("no")),
+        *(OwnError("no", 7), OSError(2, "no"), UnicodeDecodeError("utf8", b"a", 0, 1, "no")),
+        np.linalg.LinAlgError("no"),
+    ],
+)
+@pytest.mark.parametrize("when", ["forward", "backward"])
+def test_errors_of_users_primitives_keep_their_kind(error, when):
+    def fail(*_):
+        raise error
+
+    @mg.primitive(vjp=lambda g: fail() if when == "backward" else g, name="mine")
+    def function(x):
+        return fail() if when == "forward" else x * 1
+
+    with pytest.raises(type(error)) as caught, mg.scope("layer"):
+        function(mg.ones(2, requires_grad=True)).sum().backward()
+    assert type(caught.value) is type(error)
+    assert "no" in str(caught.value)
+    text = str(caught.value) + "".join(getattr(caught.value, "__notes__", []))
+    if not (when == "backward" and isinstance(error, mg.GraphError)):
+        assert "mine" in text
+        assert "layer" in text
+    assert not isinstance(error, OwnError) or caught.value.code == 7
