@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from . import ctc, dtypes, functional, metrics, nn, optim, random, tree
+from . import ctc, dtypes, functional, linalg, metrics, nn, optim, random, tree
 from .array_api import __array_namespace_info__
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
@@ -160,6 +160,7 @@ from .ops.reductions import (
     sum,
     var,
 )
+from .ops.scatter import cummax, cummin, scatter, scatter_add, scatter_reduce
 from .ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .ops.shaping import (
     astype,

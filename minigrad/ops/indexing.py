@@ -25,7 +25,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
             raise ValueError(f"take: a tensor with {x.ndim} axes needs an axis")
         axis = 0
     lead = (slice(None),) * normal_axis(axis, x.ndim, "take")
-    return x[(*lead, _integers(indices, x, "take"))]
+    return x[(*lead, integers(indices, x, "take"))]
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
@@ -34,7 +34,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     x and indices have the same number of axes, and equal (or broadcastable) sizes but for `axis`.
     """
     x = as_tensor(x)
-    at = _integers(indices, x, "take_along_axis")
+    at = integers(indices, x, "take_along_axis")
     if at.ndim != x.ndim:
         raise ValueError(f"take_along_axis: indices have shape {at.shape}, the tensor {x.shape}: other axes")
     axis = normal_axis(axis, x.ndim, "take_along_axis")
@@ -117,9 +117,10 @@ def one_hot(x: Any, n: int, dtype: Any = None) -> Tensor:
     return apply(PRIMITIVES["one_hot"], (x,), {"n": n, "dtype": kind})
 
 
-def _integers(indices: Any, x: Tensor, what: str) -> Tensor:
+def integers(indices: Any, x: Tensor, what: str) -> Tensor:
+    """Indices as an integer tensor where x lives. Raises TypeError for others; an empty list has no type of its own."""
     t = indices if isinstance(indices, Tensor) else Tensor(indices, backend=x.backend)
-    if t.size == 0 and dtypes.is_float(t.dtype):  # an empty list has no type of its own
+    if t.size == 0 and dtypes.is_float(t.dtype):
         t = t.astype("int64")
     if t.dtype.kind not in "iu":
         raise TypeError(f"{what}: indices must be integers, not {t.dtype}")
