@@ -171,11 +171,15 @@ class FusedBackend(NumpyBackend):
             places = self.as_index(index)
             if not self.kernels.in_range(places, len(x)):
                 raise IndexError(f"a row index is out of range for an array of {len(x)} rows")
-            self.kernels.add_rows(x.reshape(len(x), -1), places, self.plain(values).reshape(places.size, -1))
+            self.add_rows(x.reshape(len(x), -1), places, self.plain(values).reshape(places.size, -1))
         elif is_basic(index):
             x[index] += values
         else:
             NumpyBackend.add_at(self, x, index, values)
+
+    def add_rows(self, x: Array, places: Array, values: Array) -> None:
+        """x[places] += values for matrices and places in range."""
+        self.kernels.add_rows(x, places, values)
 
     def one_hot(self, x: Array, n: int, dtype: Any) -> Array:
         """(..., n): 1 at x, else 0; all 0 where x is not in 0..n-1."""

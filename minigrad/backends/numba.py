@@ -20,12 +20,13 @@ from .. import threads
 from . import numba_elementwise, numba_indexing, numba_norm, numba_softmax, numba_updates
 from .base import Array
 from .fused import FusedBackend
+from .halves import FLOAT32
 from .numba_compile import Kernel, refuse
-from .numpy import NumpyBackend, is_basic
+from .numpy import BOOL, NumpyBackend, is_basic
 
-BOOL = np.dtype(bool)
 # With fewer elements, two or three passes of NumPy take less time than a kernel with its checks.
 SMALL_STEP, SMALL_TABLE = 1 << 13, 1 << 6
+MANY_ROWS = 1 << 11  # beyond so many float32 terms, added one after the other, rounding is felt
 MODULES = (numba_elementwise, numba_softmax, numba_norm, numba_indexing, numba_updates)
 
 
@@ -96,6 +97,19 @@ class NumbaBackend(FusedBackend):
             x[index] += values  # by far the most frequent, and short: the detour through super() would be felt
         else:
             super().add_at(x, index, values)
+
+    def add_rows(self, x: Array, places: Array, values: Array) -> None:
+        """x[places] += values, the kernel adding one row after the other: in float64 where a row may get many."""
+        if x.dtype != FLOAT32 or places.size <= MANY_ROWS:
+            self.kernels.add_rows(x, places, values)
+        elif x.size <= values.size:
+            total = np.zeros(x.shape, np.float64)
+            self.kernels.add_rows(total, places, values.astype(np.float64))
+            x += total
+        elif np.bincount(np.where(places < 0, places + len(x), places)).max() > MANY_ROWS:
+            self._add_rows(x, places, values)
+        else:
+            self.kernels.add_rows(x, places, values)
 
     def one_hot(self, x: Array, n: int, dtype: Any) -> Array:
         """(..., n): 1 at x, else 0; all 0 where x is not in 0..n-1."""

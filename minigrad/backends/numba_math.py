@@ -5,7 +5,7 @@ Three things decide whether it does so with a loop:
 - Calls are not vectorised, those of the C library's functions among them. So `exp`, `sigmoid` and `erf` are written
   out in arithmetic and without branches (`choose`), and put where they are used.
 - A sum must be allowed to change its order: `accumulate`. No flag here lets LLVM assume that there are no NaNs
-  or infinities.
+  or infinities. Sums of CHUNK elements are added up in float64, so that long rows keep their digits.
 - The largest of floats is not associative because of NaN; the largest of integers is: `order_key`.
 
 The functions are within 4 units in the last place of the true value everywhere, and right for NaN, infinities and
@@ -28,6 +28,8 @@ intrinsic: Any = extending.intrinsic  # their annotations describe functions bef
 overload: Any = extending.overload
 
 INLINE = OPTIONS | {"forceinline": True}  # a loop with a call in it is not vectorised
+
+CHUNK = 256  # each of the 32 or more running sums that a vector loop keeps gets 8 of them
 
 # --- bits -----------------------------------------------------------------------------------------------------------
 

@@ -10,22 +10,28 @@ import math
 from numba import njit
 
 from .numba_compile import kernel
-from .numba_math import INLINE, accumulate
+from .numba_math import CHUNK, INLINE, accumulate
 
 
 @njit(**INLINE)
 def row_moments(x, i, eps):
     """The mean of row i and 1 / sqrt(variance + eps)."""
-    n = x.dtype.type(x.shape[1])
-    total = x.dtype.type(0)
-    for j in range(x.shape[1]):
-        total = accumulate(total, x[i, j])
-    mean = total / n
-    squares = x.dtype.type(0)
-    for j in range(x.shape[1]):
-        centred = x[i, j] - mean
-        squares = accumulate(squares, centred * centred)
-    return mean, x.dtype.type(1) / math.sqrt(squares / n + x.dtype.type(eps))
+    real, n = x.dtype.type, x.shape[1]
+    total = 0.0
+    for start in range(0, n, CHUNK):
+        part = real(0)
+        for j in range(start, min(start + CHUNK, n)):
+            part = accumulate(part, x[i, j])
+        total += part
+    mean = real(total / n)
+    squares = 0.0
+    for start in range(0, n, CHUNK):
+        part = real(0)
+        for j in range(start, min(start + CHUNK, n)):
+            centred = x[i, j] - mean
+            part = accumulate(part, centred * centred)
+        squares += part
+    return mean, real(1) / math.sqrt(real(squares / n) + real(eps))
 
 
 @kernel("matrix number matrix")
@@ -53,15 +59,18 @@ def layer_norm(x, weight, bias, eps, out):
 @kernel("matrix matrix number matrix")
 def layer_norm_vjp(g, x, eps, out):
     """g, x, out: (N, C)."""
-    n = x.dtype.type(x.shape[1])
+    real, n = x.dtype.type, x.shape[1]
     for i in range(x.shape[0]):
         mean, inverse = row_moments(x, i, eps)
-        total = x.dtype.type(0)
-        dot = x.dtype.type(0)
-        for j in range(x.shape[1]):
-            total = accumulate(total, g[i, j])
-            dot = accumulate(dot, g[i, j] * ((x[i, j] - mean) * inverse))
-        mean_g, mean_dot = total / n, dot / n
+        total, dot = 0.0, 0.0
+        for start in range(0, n, CHUNK):
+            part, part_dot = real(0), real(0)
+            for j in range(start, min(start + CHUNK, n)):
+                part = accumulate(part, g[i, j])
+                part_dot = accumulate(part_dot, g[i, j] * ((x[i, j] - mean) * inverse))
+            total += part
+            dot += part_dot
+        mean_g, mean_dot = real(total / n), real(dot / n)
         for j in range(x.shape[1]):
             unit = (x[i, j] - mean) * inverse
             out[i, j] = (g[i, j] - mean_g - unit * mean_dot) * inverse

@@ -11,7 +11,7 @@ import math
 from numba import njit
 
 from .numba_compile import kernel
-from .numba_math import INLINE, accumulate, bits_of, exp, float_of, order_key
+from .numba_math import CHUNK, INLINE, accumulate, bits_of, exp, float_of, order_key
 
 # --- softmax ------------------------------------------------------------------------------------------------
 
@@ -32,21 +32,27 @@ def row_max(x, i):
 @njit(**INLINE)
 def row_sum_exp(x, i, shift):
     """The sum of exp(x - shift) over row i."""
-    total = x.dtype.type(0)
-    for j in range(x.shape[1]):
-        total = accumulate(total, exp(x[i, j] - shift))
-    return total
+    total, n = 0.0, x.shape[1]
+    for start in range(0, n, CHUNK):
+        part = x.dtype.type(0)
+        for j in range(start, min(start + CHUNK, n)):
+            part = accumulate(part, exp(x[i, j] - shift))
+        total += part
+    return x.dtype.type(total)
 
 
 @njit(**INLINE)
 def row_exp(x, i, shift, out):
     """Write exp(x - shift) of row i, and return its sum."""
-    total = x.dtype.type(0)
-    for j in range(x.shape[1]):
-        e = exp(x[i, j] - shift)
-        out[i, j] = e
-        total = accumulate(total, e)
-    return total
+    total, n = 0.0, x.shape[1]
+    for start in range(0, n, CHUNK):
+        part = x.dtype.type(0)
+        for j in range(start, min(start + CHUNK, n)):
+            e = exp(x[i, j] - shift)
+            out[i, j] = e
+            part = accumulate(part, e)
+        total += part
+    return x.dtype.type(total)
 
 
 @kernel("matrix matrix")
@@ -61,11 +67,16 @@ def softmax(x, out):
 @kernel("matrix matrix matrix")
 def softmax_vjp(g, y, out):
     """g, y, out: (N, C), y being the softmax."""
+    real, n = g.dtype.type, g.shape[1]
     for i in range(g.shape[0]):
-        dot = g.dtype.type(0)
-        for j in range(g.shape[1]):
-            dot = accumulate(dot, g[i, j] * y[i, j])
-        for j in range(g.shape[1]):
+        total = 0.0
+        for start in range(0, n, CHUNK):
+            part = real(0)
+            for j in range(start, min(start + CHUNK, n)):
+                part = accumulate(part, g[i, j] * y[i, j])
+            total += part
+        dot = real(total)
+        for j in range(n):
             out[i, j] = y[i, j] * (g[i, j] - dot)
 
 
@@ -82,12 +93,17 @@ def log_softmax(x, out):
 @kernel("matrix matrix matrix")
 def log_softmax_vjp(g, y, out):
     """g, y, out: (N, C), y being the log-softmax."""
+    real, n = g.dtype.type, g.shape[1]
     for i in range(g.shape[0]):
-        total = g.dtype.type(0)
-        for j in range(g.shape[1]):
-            total = accumulate(total, g[i, j])
-        for j in range(g.shape[1]):
-            out[i, j] = g[i, j] - exp(y[i, j]) * total
+        total = 0.0
+        for start in range(0, n, CHUNK):
+            part = real(0)
+            for j in range(start, min(start + CHUNK, n)):
+                part = accumulate(part, g[i, j])
+            total += part
+        whole = real(total)
+        for j in range(n):
+            out[i, j] = g[i, j] - exp(y[i, j]) * whole
 
 
 @kernel("matrix vector")
@@ -118,10 +134,13 @@ def cross_entropy(x, targets, ignore_index, smoothing, out):
         log_sum = math.log(row_sum_exp(x, i, top))
         loss = log_sum - (x[i, t] - top)
         if smoothing != 0:
-            total = x.dtype.type(0)
-            for j in range(n):
-                total = accumulate(total, (x[i, j] - top) - log_sum)
-            loss = on_target * loss - spread * total
+            total = 0.0
+            for start in range(0, n, CHUNK):
+                part = x.dtype.type(0)
+                for j in range(start, min(start + CHUNK, n)):
+                    part = accumulate(part, (x[i, j] - top) - log_sum)
+                total += part
+            loss = on_target * loss - spread * x.dtype.type(total)
         out[i] = loss
     return True
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from .base import Array, Backend, Shape
 from .deferred import Partial, ProductSum
-from .halves import half_type, is_half, once, rounds_once, widened
+from .halves import FLOAT32, half_type, is_half, once, rounds_once, widened
 from .special import erf
+from .sums import FEW, LONG, LONG_DOT, long_dot, long_sum
 
 # Our name (the array API's) -> NumPy's, for functions that are called as they are.
 DIRECT = {
@@ -40,6 +41,9 @@ DIRECT = {
     "bitwise_left_shift": "left_shift",
     "bitwise_right_shift": "right_shift",
 }
+
+
+BOOL = np.dtype(bool)
 
 
 class NumpyBackend(Backend):
@@ -151,6 +155,8 @@ class NumpyBackend(Backend):
     def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         if x.dtype.itemsize == 2 and is_half(x):
             return once(self.sum, x.dtype, x, axis=axis, keepdims=keepdims)
+        if x.size > LONG and x.dtype.kind == "f":
+            return long_sum(x, axis, keepdims)
         return x.sum(axis=axis, keepdims=keepdims)
 
     @rounds_once
@@ -192,6 +198,8 @@ class NumpyBackend(Backend):
 
     @rounds_once
     def cumulative_sum(self, x: Array, axis: int) -> Array:
+        if x.dtype == FLOAT32 and x.shape[axis] > FEW:  # one term after the other, so with digits to spare
+            return self.lib.cumsum(x, axis=axis, dtype=np.float64).astype(FLOAT32)
         return self.lib.cumsum(x, axis=axis)
 
     @rounds_once
@@ -204,7 +212,7 @@ class NumpyBackend(Backend):
         top = lib.max(x, axis=axis, keepdims=True) if x.size else lib.zeros((1,) * x.ndim, x.dtype)
         finite = lib.where(lib.isfinite(top), top, 0)
         with np.errstate(divide="ignore"):  # log(0) is what a row of -inf, or of nothing, gives: -inf
-            out = lib.log(lib.sum(lib.exp(x - finite), axis=axis, keepdims=True)) + finite
+            out = lib.log(self.sum(lib.exp(x - finite), axis=axis, keepdims=True)) + finite
         return out if keepdims else lib.squeeze(out, axis=axis)
 
     # --- products -----------------------------------------------------------------------------------------------------
@@ -218,6 +226,8 @@ class NumpyBackend(Backend):
             if x.ndim > 2:  # one product of tall matrices instead of a batch of small ones
                 rows = math.prod(x.shape[:-1])
                 return x.reshape(rows, x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[1])
+        elif y.ndim == 1 == x.ndim and x.size > LONG_DOT and x.shape == y.shape and x.dtype.kind == "f":
+            return long_dot(self.lib, x, y)
         return self.lib.matmul(x, y)
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
@@ -238,8 +248,13 @@ class NumpyBackend(Backend):
 
     @rounds_once
     def einsum(self, *xs: Array, subscripts: str) -> Array:
-        out = self.lib.einsum(subscripts, *xs, optimize=True)
-        return self.copy(out) if len(xs) == 1 else out  # of one operand it may be a view
+        if len(xs) == 1:
+            (x,), (term, result) = xs, subscripts.split("->")
+            kept = [c for c in term if c in result]
+            if len(kept) < len(term):
+                x = self.sum(x, axis=tuple(i for i, c in enumerate(term) if c not in result))
+            return self.copy(x.transpose([kept.index(c) for c in result]))
+        return self.lib.einsum(subscripts, *xs, optimize=True)
 
     @rounds_once
     def cross_entropy_vjp(
@@ -305,18 +320,44 @@ class NumpyBackend(Backend):
             wide = widened(x)
             self.add_at(wide, index, widened(values))
             x[...] = wide
-        elif getattr(index, "dtype", None) is not None and index.dtype.kind == "i" and x.ndim > 1 and index.size:
-            self._add_rows(x, index, values)
+        elif (rows := self._rows(x, index, values)) is not None:
+            self._add_rows(*rows)
         else:
             self.lib.add.at(x, index, values)
 
-    def _add_rows(self, x: Array, index: Array, values: Array) -> None:
-        """Add rows `values` to the rows of `x` that `index` names: sorted, each row's share is one contiguous sum."""
+    def _rows(self, x: Array, index: Any, values: Array) -> tuple[Array, Array, Array] | None:
+        """x as a list of rows, which of them an index of integer arrays names, and what to add to each of these.
+
+        None where `lib.add.at` does it as well or better: for other indices, and for few single elements.
+        """
+        parts = index if type(index) is tuple else (index,)
+        if any(getattr(part, "dtype", BOOL).kind != "i" for part in parts) or not parts[0].size or len(parts) > x.ndim:
+            return None
+        n = len(parts)
+        if x.ndim == n and (x.dtype.kind != "f" or parts[0].size <= FEW):
+            return None
+        if n == 1:
+            flat, places = x, parts[0]
+        else:
+            flat = x.reshape(-1, *x.shape[n:])
+            if not self.lib.may_share_memory(flat, x):
+                return None
+            places = self.lib.ravel_multi_index(self._wrapped(parts, x.shape), x.shape[:n])
+        return flat, places.reshape(-1), self.lib.broadcast_to(values, (*places.shape, *flat.shape[1:]))
+
+    def _wrapped(self, parts: tuple[Array, ...], shape: Shape) -> tuple[Array, ...]:
+        """Indices counted from the start. Raises IndexError for one that is out of range."""
+        lib, wrapped = self.lib, []
+        for part, n in zip(parts, shape, strict=False):
+            wrapped.append(lib.where(part < 0, part + n, part))
+            self.check_indices(wrapped[-1], n, "index")
+        return tuple(lib.broadcast_arrays(*wrapped))
+
+    def _add_rows(self, x: Array, places: Array, values: Array) -> None:
+        """Add rows `values` to the rows of `x` that `places` names: sorted, each row's share is one contiguous sum."""
         lib = self.lib
-        flat = index.reshape(-1)
-        flat = lib.where(flat < 0, flat + x.shape[0], flat)  # one number a row
-        self.check_indices(flat, x.shape[0], "index")
-        rows = lib.broadcast_to(values, (*index.shape, *x.shape[1:])).reshape(flat.size, *x.shape[1:])
+        (flat,) = self._wrapped((places,), x.shape)
+        rows = values.reshape(flat.size, *x.shape[1:])
         order = lib.argsort(flat, kind="stable")
         ordered = flat[order]
         starts = lib.concatenate(([0], lib.flatnonzero(ordered[1:] != ordered[:-1]) + 1))

@@ -110,6 +110,11 @@ def _count(x: Tensor, axis: Axis) -> int:
     return math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
 
 
+def _over(total: Tensor, n: float) -> Tensor:
+    """total / n, which is rounded once, unlike total * (1 / n); NaN for n <= 0."""
+    return total / n if n > 0 else total * math.nan
+
+
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of the elements; of integers, as the default float. Of no elements it is NaN."""
     x = as_tensor(x)
@@ -118,8 +123,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     if dtypes.is_half(x.dtype):  # whose sum may lie beyond its largest number
         return mean(x.astype(dtypes.float32), axis, keepdims).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "mean")
-    n = _count(x, axis)
-    return sum(x, axis, keepdims) * (1 / n if n else math.nan)
+    return _over(sum(x, axis, keepdims), _count(x, axis))
 
 
 def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Tensor:
@@ -133,8 +137,7 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
         return var(x.astype(dtypes.float32), axis, correction, keepdims).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "var")
     away = x - mean(x, axis, keepdims=True)
-    n = _count(x, axis) - correction
-    return sum(away * away, axis, keepdims) * (1 / n if n > 0 else math.nan)
+    return _over(sum(away * away, axis, keepdims), _count(x, axis) - correction)
 
 
 def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Tensor:
