@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import dtypes, random
+from .batch_norm import batch_norm
 from .ctc import ctc_loss
 from .ops.elementwise import abs, clip, gelu, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
 from .ops.elementwise import exp as _exp
@@ -21,6 +22,7 @@ from .record import apply, describe
 from .tensor import Tensor
 
 __all__ = [
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",

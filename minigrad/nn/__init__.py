@@ -3,6 +3,7 @@
 from .. import functional
 from ..tensor import Parameter
 from . import decoding, init, scheduled_sampling, utils
+from .batch_norm import BatchNorm1d
 from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from .layers import (
     GELU,
@@ -36,6 +37,7 @@ from .topologies import EncoderDecoder, SequenceClassifier, SequenceDecoder, Seq
 from .truncated import truncated_bptt
 
 __all__ = [
+    "BatchNorm1d",
     "SmoothL1Loss",
     "NLLLoss",
     "MSELoss",
