@@ -29,6 +29,7 @@ from typing import Any
 
 from . import dtypes
 from .backends import Backend, default_backend, get_backend
+from .ops.arguments import count, integer
 from .ops.creation import Shape, _made, _sizes
 from .record import wrap
 from .tensor import Tensor
@@ -49,7 +50,7 @@ class Generator:
 
     def manual_seed(self, seed: int | None) -> Generator:
         """Start again from a seed, and return the generator. Raises ValueError for a negative one."""
-        if seed is not None and (not hasattr(seed, "__index__") or seed < 0):
+        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0):
             raise ValueError(f"a seed is an integer >= 0, not {seed!r}")
         self.source = self.backend.generator(seed)
         self._seeded_at = _forks.count
@@ -195,8 +196,8 @@ def normal(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from the normal distribution with this mean and standard deviation (>= 0)."""
-    if std < 0:
-        raise ValueError(f"normal: the standard deviation cannot be negative: {std}")
+    if not std >= 0:
+        raise ValueError(f"normal: the standard deviation is a number >= 0, not {std}")
     g = _source(generator)
     x = g.backend.normal(g.source, _sizes(shape), _float(dtype))
     return _made(_stretched(x, g.backend, std, mean), g.backend, requires_grad)
@@ -211,7 +212,7 @@ def uniform(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers spread evenly over low <= x < high."""
-    if high < low:
+    if not -math.inf < low <= high < math.inf:
         raise ValueError(f"uniform: there is no number from {low} to {high}")
     g = _source(generator)
     x = g.backend.uniform(g.source, _sizes(shape), _float(dtype))
@@ -220,15 +221,19 @@ def uniform(
 
 def randint(low: int, high: int, shape: Shape = (), dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """Integers from low to high - 1, each as likely as the others."""
+    low, high = integer(low, "randint: low"), integer(high, "randint: high")
     if high <= low:
         raise ValueError(f"randint: there is no integer from {low} to {high} - 1")
     g = _source(generator)
     kind = dtypes.DEFAULT_INT if dtype is None else dtypes.check(dtype)
+    if dtypes.is_float(kind):
+        raise TypeError(f"randint: these random numbers are integers, not {kind}")
     return _made(g.backend.randint(g.source, low, high, _sizes(shape), kind), g.backend, False)
 
 
 def permutation(n: int, generator: Generator | None = None) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
+    n = count(n, "permutation: n")
     g = _source(generator)
     return _made(g.backend.permutation(g.source, n), g.backend, False)
 

@@ -35,7 +35,7 @@ class Packing:
         self.order = np.argsort(-n, kind="stable")
         self.back = np.argsort(self.order)  # undoes it
         falling = n[self.order]
-        self.longest = int(falling[0])
+        self.longest = int(falling[0]) if batch else steps  # no sequences take steps as others do
         self.counts = [int(count) for count in (falling[None] > np.arange(self.longest)[:, None]).sum(axis=1)]
         k = np.repeat(np.arange(self.longest), self.counts)  # the step of each packed row, and its sequence
         row = np.concatenate([np.arange(count) for count in self.counts])
@@ -94,6 +94,8 @@ def check_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
             raise TypeError(f"lengths are needed on the host, and these are on {lengths.backend.name}: give a list")
         lengths = lengths.array
     n = np.asarray(lengths)
+    if not n.size:  # an empty list has no type of its own
+        n = n.astype(np.int64)
     if n.dtype.kind not in "iu":
         raise TypeError(f"lengths are integers, one for each sequence, not {n.dtype} of shape {n.shape}")
     if n.shape != (batch,):

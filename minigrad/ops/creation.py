@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..backends import Backend, default_backend, get_backend
 from ..record import allowed, to_array, wrap
 from ..tensor import Tensor
 from ..version import Foreign, Version
+from .arguments import count, integer, integers
 from .shaping import astype
 
 Shape = int | Sequence[int]
@@ -94,7 +96,7 @@ def _beside(x: Tensor, device: Any) -> Backend:
 
 
 def _sizes(shape: Shape) -> tuple[int, ...]:
-    sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    sizes = integers(shape, "a shape")
     if any(n < 0 for n in sizes):
         raise ValueError(f"a shape has no negative sizes: {sizes}")
     return sizes
@@ -173,6 +175,10 @@ def arange(
     if step == 0:
         raise ValueError("arange: the step cannot be 0")
     where = _where(backend, device)
+    if dtype is not None and dtypes.check(dtype).kind == "b":
+        raise TypeError("arange: truth values are no numbers at equal distances")
+    if not all(math.isfinite(v) for v in (start, stop, step)):
+        raise ValueError(f"arange: there are no numbers from {start} to {stop} in steps of {step}")
     if dtype is None:
         floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
         dtype = dtypes.DEFAULT_FLOAT if floats else dtypes.DEFAULT_INT
@@ -192,7 +198,9 @@ def linspace(
     """`num` numbers at equal distances from `start` to `stop` (included, unless `endpoint` is off)."""
     where = _where(backend, device)
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
-    return _made(where.linspace(start, stop, num, kind, endpoint), where, requires_grad)
+    if kind.kind == "b":
+        raise TypeError("linspace: truth values are no numbers at equal distances")
+    return _made(where.linspace(start, stop, count(num, "linspace: num"), kind, endpoint), where, requires_grad)
 
 
 def eye(
@@ -207,4 +215,6 @@ def eye(
     """The matrix (n, m) with ones on the k-th diagonal."""
     where = _where(backend, device)
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
-    return _made(where.eye(n, m, k, kind), where, requires_grad)
+    rows = count(n, "eye: n")
+    columns = rows if m is None else count(m, "eye: m")
+    return _made(where.eye(rows, columns, integer(k, "eye: k"), kind), where, requires_grad)

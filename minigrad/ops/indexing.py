@@ -8,8 +8,9 @@ from .. import dtypes
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
+from .arguments import integer
 from .elementwise import alike
-from .reductions import as_tensor, normal_axis
+from .reductions import as_tensor, max, normal_axis
 from .shaping import flatten
 
 
@@ -68,6 +69,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
     """
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "topk")
+    k = integer(k, "topk: k")
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(f"topk: cannot take {k} elements of axis {axis} of shape {x.shape}")
     order = argsort(x.detach(), axis, descending=largest)[(*(slice(None),) * axis, slice(0, k))]
@@ -97,8 +99,10 @@ def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) ->
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:
-    """The indices of the non-zero elements, one integer vector an axis."""
+    """The indices of the non-zero elements, one integer vector an axis. Raises ValueError for a tensor without axes."""
     x = as_tensor(x)
+    if x.ndim == 0:
+        raise ValueError("nonzero: a tensor without axes has no indices; reshape it to (1,) first")
     flat = flatten(x)
     xp: Any = x.backend
     places = xp.nonzero(flat.array)
@@ -109,9 +113,20 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
     return tuple(reversed(found))
 
 
-def one_hot(x: Any, n: int, dtype: Any = None) -> Tensor:
-    """Class indices as vectors of length n with a single 1, on a new last axis. Raises IndexError out of range."""
-    x = as_tensor(x)
+def one_hot(x: Any, n: int = -1, dtype: Any = None) -> Tensor:
+    """Class indices as vectors of length n with a single 1, on a new last axis.
+
+    With n = -1 the vectors are as long as the largest index asks for, for which a GPU is waited for. Raises TypeError
+    for indices that are no integers, IndexError for one out of range, ValueError if no indices are to tell the length.
+    """
+    x = integers(x, as_tensor(x), "one_hot")
+    n = integer(n, "one_hot: n")
+    if n == -1:
+        if not x.size:
+            raise ValueError(f"one_hot: indices of shape {x.shape} do not tell how many classes there are: give n")
+        n = int(max(x).item()) + 1
+    elif n < 0:
+        raise ValueError(f"one_hot: the number of classes is >= 0, or -1 for as many as there are, not {n}")
     x.backend.check_indices(x.array, n, "one_hot: index")
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
     return apply(PRIMITIVES["one_hot"], (x,), {"n": n, "dtype": kind})

@@ -11,9 +11,10 @@ from typing import Any
 from .. import dtypes
 from ..backends.deferred import ALL
 from ..primitives import PRIMITIVES
-from ..record import apply, wrap
+from ..record import apply, describe, wrap
 from ..tensor import Tensor
 from ..version import Version
+from .arguments import count, integer, integers
 from .reductions import INTEGERS, as_tensor, normal_axes, normal_axis
 
 _GETITEM = PRIMITIVES["getitem"]
@@ -25,7 +26,10 @@ def reshape(x: Any, /, shape: Any = (), *more: Any, copy: bool | None = None) ->
     Memory is shared where its layout allows. `copy=True` never shares it; `copy=False` always, or raises ValueError.
     """
     x = as_tensor(x)
-    sizes = [*shape, *more] if isinstance(shape, (tuple, list)) else [shape, *more]
+    if isinstance(shape, (tuple, list)):
+        sizes = [*shape, *more]
+    else:
+        sizes = [shape, *more] if type(shape) is int else [*integers(shape, "reshape"), *more]
     if sizes.count(-1) == 1:
         rest = math.prod(n for n in sizes if n != -1)
         if rest == 0 or x.size % rest:
@@ -48,15 +52,17 @@ def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     if x.ndim == 0:
         return reshape(x, (1,))
     start, end = normal_axis(start_axis, x.ndim, "flatten"), normal_axis(end_axis, x.ndim, "flatten")
+    if start > end:
+        raise ValueError(f"flatten: axis {start_axis} of shape {x.shape} comes after axis {end_axis}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
 def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
     """The axes in another order: axis i of the result is axis axes[i] of x."""
     x = as_tensor(x)
-    order = tuple(normal_axis(a, x.ndim, "permute_dims") for a in axes)
+    order = tuple(normal_axis(a, x.ndim, "permute_dims") for a in integers(axes, "permute_dims"))
     if sorted(order) != list(range(x.ndim)):
-        raise ValueError(f"permute_dims: {tuple(axes)} is not an order of {x.ndim} axes")
+        raise ValueError(f"permute_dims: {axes} is not an order of {x.ndim} axes")
     return apply(PRIMITIVES["permute_dims"], (x,), {"axes": order})
 
 
@@ -88,9 +94,9 @@ def swapaxes(x: Any, first: int, second: int) -> Tensor:
 def expand_dims(x: Any, axis: int | Sequence[int] = 0) -> Tensor:
     """New axes of size 1 at the given positions of the result."""
     x = as_tensor(x)
-    axes = [axis] if isinstance(axis, INTEGERS) else list(axis)
+    axes = integers(axis, "expand_dims: axis")
     ndim = x.ndim + len(axes)
-    places = normal_axes(tuple(axes), ndim, "expand_dims")
+    places = normal_axes(axes, ndim, "expand_dims")
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in places else next(sizes) for i in range(ndim)))  # type: ignore[operator]
 
@@ -101,7 +107,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     if axis is None:
         gone = {i for i, n in enumerate(x.shape) if n == 1}
     else:
-        gone = {normal_axis(a, x.ndim, "squeeze") for a in ([axis] if isinstance(axis, INTEGERS) else axis)}
+        gone = set(normal_axes(integers(axis, "squeeze: axis"), x.ndim, "squeeze"))  # type: ignore[arg-type]
     for i in gone:
         if x.shape[i] != 1:
             raise ValueError(f"squeeze: axis {i} of shape {x.shape} has size {x.shape[i]}, not 1")
@@ -110,7 +116,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     """x stretched to `shape` by the broadcasting rules."""
-    return apply(PRIMITIVES["broadcast_to"], (as_tensor(x),), {"shape": tuple(shape)})
+    return apply(PRIMITIVES["broadcast_to"], (as_tensor(x),), {"shape": integers(shape, "broadcast_to: the shape")})
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
@@ -175,10 +181,13 @@ def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ..
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "split")
     n = x.shape[axis]
-    if isinstance(parts, INTEGERS):
+    if not isinstance(parts, (tuple, list)) or not all(type(size) is int for size in parts):
+        sizes = integers(parts, "split")
+        parts = sizes if hasattr(parts, "__len__") else sizes[0]
+    if isinstance(parts, int):
         if parts < 1 or n % parts:
             raise ValueError(f"split: axis {axis} of shape {x.shape} does not divide into {parts} equal parts")
-        sizes: Sequence[int] = (n // parts,) * parts
+        sizes = (n // parts,) * parts
     else:
         sizes = tuple(parts)
         if sum(sizes) != n or any(size < 0 for size in sizes):
@@ -204,11 +213,22 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
     """The elements moved on by `shift` along `axis`, those pushed out coming in again at the other end.
 
-    Without an axis the elements are rolled as if flattened.
+    Without an axis the elements are rolled as if flattened. Several axes take one shift each, or one for all.
+
+    Raises TypeError for a shift that is no integer, ValueError unless there are as many shifts as axes.
     """
     x = as_tensor(x)
-    shift = int(shift) if isinstance(shift, INTEGERS) else tuple(shift)
-    return apply(PRIMITIVES["roll"], (x,), {"shift": shift, "axis": normal_axes(axis, x.ndim, "roll")})
+    shifts, axes = integers(shift, "roll: shift"), normal_axes(axis, x.ndim, "roll")
+    places = len(axes) if isinstance(axes, tuple) else 1
+    if len(shifts) != places:
+        if isinstance(shift, (tuple, list)):
+            raise ValueError(f"roll: shifts {shift} and axes {axis} are not equally many")
+        shifts *= places
+    return apply(
+        PRIMITIVES["roll"],
+        (x,),
+        {"shift": shifts, "axis": axes} if isinstance(axes, tuple) else {"shift": shifts[0], "axis": axes},
+    )
 
 
 def pad(x: Any, widths: int | Sequence[Any], value: float = 0) -> Tensor:
@@ -220,19 +240,25 @@ def pad(x: Any, widths: int | Sequence[Any], value: float = 0) -> Tensor:
         value: the number to put there.
     """
     x = as_tensor(x)
-    sides: Sequence[Any] = (widths, widths) if isinstance(widths, INTEGERS) else widths
-    if len(sides) == 2 and all(isinstance(w, INTEGERS) for w in sides):
+    sides: Any = widths if _is_sequence(widths) else (widths, widths)
+    if len(sides) == 2 and not any(map(_is_sequence, sides)):
         sides = [sides] * x.ndim
-    pairs = tuple((int(before), int(after)) for before, after in sides)
-    if len(pairs) != x.ndim or any(w < 0 for pair in pairs for w in pair):
+    pairs = tuple(integers(side, "pad: widths") for side in sides)
+    if isinstance(value, float) and not dtypes.is_float(x.dtype):
+        raise TypeError(f"pad: {describe(x)} holds no fractions, and so not {value}")
+    if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs) or any(w < 0 for pair in pairs for w in pair):
         raise ValueError(f"pad: widths {pairs} do not fit shape {x.shape}: one pair (before, after) >= 0 an axis")
     return apply(PRIMITIVES["pad"], (x,), {"widths": pairs, "value": value})
+
+
+def _is_sequence(x: Any) -> bool:
+    return hasattr(x, "__len__") and getattr(x, "shape", None) != ()
 
 
 def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
     """x laid side by side, repetitions[i] times along axis i."""
     x = as_tensor(x)
-    reps = list(repetitions)
+    reps = [count(n, "tile: repetitions") for n in integers(repetitions, "tile: repetitions")]
     ndim = max(x.ndim, len(reps))
     reps = [1] * (ndim - len(reps)) + reps
     sizes = [1] * (ndim - x.ndim) + list(x.shape)
@@ -244,31 +270,42 @@ def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
 def repeat(x: Any, repeats: int | Any, axis: int | None = None) -> Tensor:
     """Each element (or each slice along `axis`) repeated, `repeats` times or as often as an array of counts says.
 
-    Without an axis the tensor is flattened first.
+    Without an axis the tensor is flattened first. A vector of one count holds for all.
+
+    Raises TypeError for counts that are no integers, ValueError for negative ones or the wrong number of them.
     """
     x = as_tensor(x)
     if axis is None:
         x, axis = flatten(x), 0
     axis = normal_axis(axis, x.ndim, "repeat")
-    if isinstance(repeats, INTEGERS):
-        repeats = int(repeats)
+    counts = integers(repeats, "repeat: counts")
+    if any(n < 0 for n in counts):
+        raise ValueError(f"repeat: counts are >= 0, not {list(counts)}")
+    if len(counts) == 1:
+        (repeats,) = counts
         wide = broadcast_to(expand_dims(x, axis + 1), (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]))
         return reshape(wide, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :]))
-    counts = as_tensor(repeats).tolist()
-    if len(counts) != x.shape[axis] or any(n < 0 for n in counts):
-        raise ValueError(f"repeat: counts {counts} do not fit axis {axis} of shape {x.shape}")
+    if len(counts) != x.shape[axis]:
+        raise ValueError(f"repeat: counts {list(counts)} do not fit axis {axis} of shape {x.shape}")
     order = [i for i, n in enumerate(counts) for _ in range(n)]
     return x[(*(ALL,) * axis, Tensor(order, dtype="int64", backend=x.backend))]
 
 
 def tril(x: Any, k: int = 0) -> Tensor:
     """The lower triangle of (a stack of) matrices, zero above the k-th diagonal."""
-    return apply(PRIMITIVES["tril"], (as_tensor(x),), {"k": k})
+    return apply(PRIMITIVES["tril"], (_matrices(x, "tril"),), {"k": integer(k, "tril: k")})
 
 
 def triu(x: Any, k: int = 0) -> Tensor:
     """The upper triangle of (a stack of) matrices, zero below the k-th diagonal."""
-    return apply(PRIMITIVES["triu"], (as_tensor(x),), {"k": k})
+    return apply(PRIMITIVES["triu"], (_matrices(x, "triu"),), {"k": integer(k, "triu: k")})
+
+
+def _matrices(x: Any, what: str) -> Tensor:
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"{what}: a matrix or a stack of matrices is expected, not shape {x.shape}")
+    return x
 
 
 def astype(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Tensor:
