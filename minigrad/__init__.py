@@ -1,8 +1,10 @@
 """minigrad: an autograd framework that a person can read in an afternoon and use for real work."""
 
+from functools import partial
 from math import e, inf, nan, pi
 
-from . import ctc, dtypes, functional, linalg, metrics, nn, optim, random, tree
+from . import autograd, ctc, dtypes, functional, linalg, metrics, nn, optim, random, tree
+from .advice import Answers
 from .array_api import __array_namespace_info__
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
@@ -28,6 +30,7 @@ from .dtypes import (
 from .dtypes import promoted as result_type
 from .explain import explain
 from .observe import AnomalyError, Tape, detect_anomaly
+from .ops import ADVISED
 from .ops.arranging import diagonal, diff, hstack, meshgrid, vstack
 from .ops.creation import (
     arange,
@@ -199,8 +202,16 @@ __array_api_version__ = "2024.12"
 
 newaxis = None  # in brackets: an axis of size 1
 
+globals().update({name: f for name, f in ADVISED.items() if globals().get(name) is f.__wrapped__})
+
+# Names of other frameworks: attributes that are missing are answered with advice.
+_answers = Answers(Tensor, globals(), functional.__all__)
+Tensor.__getattr__ = lambda x, name: _answers.for_tensor(x, name)  # type: ignore[method-assign]
+for _module in (autograd, functional, random):
+    _module.__getattr__ = partial(_answers.for_module, _module.__name__)  # type: ignore[method-assign]
+
 
 def __getattr__(name: str) -> object:
     if name == "bfloat16":  # which needs a package that may not be there
         return dtypes.bfloat16
-    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    return _answers.for_module(__name__, name)

@@ -24,7 +24,7 @@ from .tape import GraphError, Leaf, enable_grad
 from .tensor import Tensor
 from .version import Version
 
-Function = Callable[..., Any]
+_Function = Callable[..., Any]
 
 
 class _Derivative:
@@ -57,7 +57,7 @@ class _Derivative:
             self._own.append(t.node)
         return t
 
-    def evaluate(self, f: Function, **kwargs: Any) -> Any:
+    def evaluate(self, f: _Function, **kwargs: Any) -> Any:
         """The function of the opened arguments, recorded."""
         for leaf in self._own:
             leaf.open = True
@@ -155,7 +155,7 @@ def _scalar(value: Any, what: str) -> Tensor:
     return value
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
     """A function that returns (f(*args), gradient), f having one real output.
 
     Args:
@@ -166,6 +166,12 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     The result can be differentiated again: `grad(grad(f))`. So can the tensors that f returns beside its value (a tree
     of them), if they depend on others that require gradients than the arguments.
     """
+
+    if not callable(f):
+        raise TypeError(
+            f"grad takes a function, not a {type(f).__name__}; gradients of tensors that were computed already: "
+            "mg.differentiate(outputs, inputs)"
+        )
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         d = _Derivative(args, _positions(argnums, args))
@@ -182,7 +188,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     return wrapped
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
     """A function that returns the gradient of f, which has one real output; with `has_aux`, (gradient, aux).
 
     `grad(grad(f))` is the second derivative of a function of one number. Arguments as in `value_and_grad`.
@@ -196,7 +202,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return wrapped
 
 
-def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
+def vjp(f: _Function, *args: Any) -> tuple[Any, _Function]:
     """(f(*args), pull), where pull(g) is the vector-Jacobian product: a gradient for each argument.
 
     f returns a tensor of any shape, and g has that shape. `pull` can be called again and again. Arguments that f does
@@ -215,7 +221,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     return d.returned(value), pull
 
 
-def jacobian(f: Function, argnum: int = 0) -> Function:
+def jacobian(f: _Function, argnum: int = 0) -> _Function:
     """A function that returns the Jacobian of f for one argument: shape (*output shape, *input shape).
 
     One backward pass for each element of the output. The result can be differentiated.
@@ -241,7 +247,7 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
     return wrapped
 
 
-def hvp(f: Function, x: Any, v: Any) -> Tensor:
+def hvp(f: _Function, x: Any, v: Any) -> Tensor:
     """The product of the Hessian of f (one argument, one real output) at x with v, without building the Hessian.
 
     Computed as the gradient of <gradient of f, v> (Pearlmutter 1994, in its reverse-over-reverse form). The result can
@@ -259,7 +265,7 @@ def hvp(f: Function, x: Any, v: Any) -> Tensor:
     return product
 
 
-def _numeric(f: Function, args: Sequence[Any], position: int, weights: Any, eps: float) -> np.ndarray:
+def _numeric(f: _Function, args: Sequence[Any], position: int, weights: Any, eps: float) -> np.ndarray:
     """The gradient of <f, weights> for one argument by central differences, in float64 on the host."""
     x = args[position]
     backend = x.backend
@@ -277,7 +283,7 @@ def _numeric(f: Function, args: Sequence[Any], position: int, weights: Any, eps:
     return out
 
 
-def gradcheck(f: Function, args: Sequence[Any], eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4) -> bool:
+def gradcheck(f: _Function, args: Sequence[Any], eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4) -> bool:
     """Check the gradients of f against central finite differences, for random weights of its outputs.
 
     Args:
@@ -305,7 +311,7 @@ def gradcheck(f: Function, args: Sequence[Any], eps: float = 1e-6, atol: float =
     return True
 
 
-def gradgradcheck(f: Function, args: Sequence[Any], eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4) -> bool:
+def gradgradcheck(f: _Function, args: Sequence[Any], eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4) -> bool:
     """Check second derivatives: `gradcheck` of the function that computes the gradients of f. Arguments alike."""
     checked = [i for i, x in enumerate(args) if isinstance(x, Tensor) and x.dtype == dtypes.float64]
     if not checked:

@@ -12,6 +12,23 @@ from .primitives import PRIMITIVES
 from .record import Recorded, apply
 
 
+class Size(int):
+    """The number of elements, as NumPy's `size` is; called, as PyTorch's is, the shape or the size of one axis."""
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, n: int, shape: tuple[int, ...]) -> Size:
+        size = super().__new__(cls, n)
+        size.shape = shape
+        return size
+
+    def __call__(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[dim]
+
+    def __reduce__(self) -> Any:
+        return int, (int(self),)
+
+
 class Builtins(Recorded):
     """The methods that Python's functions call."""
 

@@ -64,6 +64,11 @@ def check(dtype: Any) -> np.dtype:
         return DEFAULT_FLOAT
     if dtype is None:  # which NumPy would take for float64
         raise TypeError("a dtype is expected, not None")
+    if not isinstance(dtype, (str, type, np.dtype)):
+        raise TypeError(
+            f"a dtype is expected, not {dtype!r}: several sizes or numbers go into one tuple or list, "
+            "as in zeros((3, 4)) and tensor([3, 4])"
+        )
     if dtype == "bfloat16":
         return _bfloat16()
     result = np.dtype(dtype).newbyteorder("=")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import dtypes, random
+from .advice import with_keywords
 from .batch_norm import batch_norm
 from .ctc import ctc_loss
 from .ops.elementwise import abs, clip, gelu, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
@@ -48,12 +49,14 @@ __all__ = [
 ]
 
 
+@with_keywords
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`, without overflow."""
     x = as_tensor(x)
     return apply(PRIMITIVES["softmax"], (x,), {"axis": normal_axis(axis, x.ndim, "softmax")})
 
 
+@with_keywords
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """log(softmax(x)) along `axis`, without overflow or cancellation."""
     x = as_tensor(x)

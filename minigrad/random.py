@@ -189,13 +189,15 @@ def _source(generator: Generator | None, backend: Any = None) -> Generator:
 
 def normal(
     shape: Shape = (),
+    *more: Any,
     mean: float = 0.0,
     std: float = 1.0,
     dtype: Any = None,
     generator: Generator | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from the normal distribution with this mean and standard deviation (>= 0)."""
+    """Numbers from the normal distribution with this mean and standard deviation (>= 0), which are given by name."""
+    _one_shape("normal", shape, more, "mean=0.0, std=1.0")
     if not std >= 0:
         raise ValueError(f"normal: the standard deviation is a number >= 0, not {std}")
     g = _source(generator)
@@ -205,13 +207,15 @@ def normal(
 
 def uniform(
     shape: Shape = (),
+    *more: Any,
     low: float = 0.0,
     high: float = 1.0,
     dtype: Any = None,
     generator: Generator | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers spread evenly over low <= x < high."""
+    """Numbers spread evenly over low <= x < high, which are given by name."""
+    _one_shape("uniform", shape, more, "low=0.0, high=1.0")
     if not -math.inf < low <= high < math.inf:
         raise ValueError(f"uniform: there is no number from {low} to {high}")
     g = _source(generator)
@@ -283,6 +287,15 @@ def categorical(weights: Any, generator: Generator | None = None) -> Tensor:
     axis = w.ndim - 1
     chosen = xp.minimum(xp.sum(sums <= points * total, axis=axis), xp.sum(sums < total, axis=axis))
     return wrap(chosen, xp)
+
+
+def _one_shape(what: str, shape: Any, more: tuple[Any, ...], options: str) -> None:
+    """Raise TypeError for further positional arguments: sizes in PyTorch, (mean, std, shape) in NumPy."""
+    if more:
+        raise TypeError(
+            f"{what}({', '.join(map(repr, (shape, *more)))}): the shape comes first, as one tuple, and the rest by "
+            f"name, as in {what}((3, 4), {options})"
+        )
 
 
 def _stretched(x: Any, backend: Backend, factor: float, shift: float) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from . import dtypes
 from .array_api import Exchanged
 from .backends import Backend, default_backend, get_backend, is_backend_name
-from .builtin import Builtins
+from .builtin import Builtins, Size
 from .changes import OF_GRADIENT, SEALED, Changes, attach
 from .copies import Copies
 from .gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
@@ -62,9 +62,9 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         return self.array.ndim
 
     @property
-    def size(self) -> int:
-        """The number of elements."""
-        return int(self.array.size)
+    def size(self) -> Size:
+        """The number of elements; `x.size()` is the shape, and `x.size(i)` the size of an axis, as in PyTorch."""
+        return Size(self.array.size, self.array.shape)
 
     @property
     def dtype(self) -> np.dtype:

@@ -157,8 +157,8 @@ ELSEWHERE = [
     lambda x, i: mg.arange(3) * 2.5,
     lambda x, i: x.astype("int32") / 3,
     lambda x, i: mg.random.permutation(5),
-    lambda x, i: mg.random.normal((2,), 1.0, 2.0),
-    lambda x, i: mg.random.uniform((2,), 1.0, 3.0),
+    lambda x, i: mg.random.normal((2,), mean=1.0, std=2.0),
+    lambda x, i: mg.random.uniform((2,), low=1.0, high=3.0),
     lambda x, i: mg.random.randint(0, 5, (3,), dtype="int8"),
     lambda x, i: mg.random.bernoulli(0.5, (3,)),
     lambda x, i: mg.functional.dropout(x),
@@ -183,7 +183,7 @@ ELSEWHERE = [
 def test_operations_run_on_the_device_of_their_tensors(two, operation):
     """Whichever device is current; the stand-in refuses to compute with arrays of another one."""
     with mg.use_backend("cupy:1"):
-        x, i = mg.random.uniform((3, 4), 1, 2, dtype="float64"), mg.tensor([2, 0, 2])
+        x, i = mg.random.uniform((3, 4), low=1, high=2, dtype="float64"), mg.tensor([2, 0, 2])
         two[0].activate()
         assert operation(x, i).array.device.id == 1
     two[0].activate()

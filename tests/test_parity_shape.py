@@ -35,10 +35,10 @@ REARRANGING = {
     "pad": (lambda x: mg.pad(x, ((1, 0), (0, 2)), 5), lambda x: TF.pad(x, (0, 2, 1, 0), value=5), [(2, 3)]),
     "tile": (lambda x: mg.tile(x, (2, 1, 3)), lambda x: torch.tile(x, (2, 1, 3)), [(2, 3)]),
     "tile less": (lambda x: mg.tile(x, (2,)), lambda x: torch.tile(x, (2,)), [(2, 3)]),
-    "repeat": (lambda x: mg.repeat(x, 3, 0), lambda x: torch.repeat_interleave(x, 3, 0), [(2, 3)]),
+    "repeat": (lambda x: mg.repeat(x, 3, axis=0), lambda x: torch.repeat_interleave(x, 3, 0), [(2, 3)]),
     "repeat flat": (lambda x: mg.repeat(x, 2), lambda x: torch.repeat_interleave(x, 2), [(2, 3)]),
     "repeat by counts": (
-        lambda x: mg.repeat(x, mg.tensor([2, 0, 1]), 1),
+        lambda x: mg.repeat(x, mg.tensor([2, 0, 1]), axis=1),
         lambda x: torch.repeat_interleave(x, torch.tensor([2, 0, 1]), 1),
         [(2, 3)],
     ),

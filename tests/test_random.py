@@ -7,8 +7,8 @@ import minigrad as mg
 from minigrad import random
 
 DRAWS = {
-    "normal": lambda g: random.normal((3, 2), 1.0, 2.0, generator=g),
-    "uniform": lambda g: random.uniform((3,), -1, 1, generator=g),
+    "normal": lambda g: random.normal((3, 2), mean=1.0, std=2.0, generator=g),
+    "uniform": lambda g: random.uniform((3,), low=-1, high=1, generator=g),
     "randint": lambda g: random.randint(0, 100, (5,), generator=g),
     "permutation": lambda g: random.permutation(20, generator=g),
     "bernoulli": lambda g: random.bernoulli(0.5, (20,), generator=g),
@@ -75,7 +75,7 @@ def test_numbers_are_spread_as_they_should_be():
     x = random.normal(n, mean=3.0, std=2.0, generator=g, dtype="float64").numpy()
     assert x.mean() == pytest.approx(3, abs=5 * 2 / n**0.5)
     assert x.std() == pytest.approx(2, abs=5 * 2 / (2 * n) ** 0.5)
-    u = random.uniform(n, -2.0, 6.0, generator=g, dtype="float64").numpy()
+    u = random.uniform(n, low=-2.0, high=6.0, generator=g, dtype="float64").numpy()
     assert -2 <= u.min() < -1.99
     assert 5.99 < u.max() < 6
     assert u.mean() == pytest.approx(2, abs=5 * 8 / (12 * n) ** 0.5)
@@ -106,7 +106,7 @@ def test_choice_follows_its_weights():
         (lambda: mg.manual_seed(-1), "seed"),
         (lambda: random.Generator(1.5), "seed"),
         (lambda: random.normal(2, std=-1.0), "standard deviation"),
-        (lambda: random.uniform(2, 1.0, 0.0), "uniform"),
+        (lambda: random.uniform(2, low=1.0, high=0.0), "uniform"),
         (lambda: random.randint(3, 3), "randint"),
         (lambda: random.bernoulli(1.5), "probability"),
         (lambda: random.choice([]), "vector"),

@@ -120,7 +120,7 @@ def test_attributes_of_shape():
 def test_integers_of_numpy_are_integers():
     n, x = np.int64, mg.arange(6).reshape(2, 3)
     assert mg.zeros(n(3)).shape == (3,)
-    assert mg.repeat(x, n(2), n(1)).shape == (2, 6)
+    assert mg.repeat(x, n(2), axis=n(1)).shape == (2, 6)
     assert len(mg.split(x, n(3), n(1))) == 3
     assert mg.roll(x, n(1), n(0)).tolist() == [[3, 4, 5], [0, 1, 2]]
     assert mg.expand_dims(x, n(0)).shape == (1, 2, 3)

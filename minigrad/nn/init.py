@@ -76,13 +76,13 @@ def eye_(tensor: Tensor) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Numbers spread evenly over a <= x < b."""
-    drawn = random.uniform(tensor.shape, a, b, tensor.dtype, _generator(tensor, generator))
+    drawn = random.uniform(tensor.shape, low=a, high=b, dtype=tensor.dtype, generator=_generator(tensor, generator))
     return _fill(tensor, drawn.array)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Numbers from the normal distribution. Raises ValueError for a negative standard deviation."""
-    drawn = random.normal(tensor.shape, mean, std, tensor.dtype, _generator(tensor, generator))
+    drawn = random.normal(tensor.shape, mean=mean, std=std, dtype=tensor.dtype, generator=_generator(tensor, generator))
     return _fill(tensor, drawn.array)
 
 

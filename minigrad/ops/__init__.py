@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
+from ..advice import with_keywords
 from ..tensor import Tensor
-from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, scatter, sets, shaping
+from . import (
+    arranging,
+    creation,
+    elementwise,
+    indexing,
+    linalg,
+    norms,
+    numpy_names,
+    reductions,
+    scatter,
+    sets,
+    shaping,
+    synonyms,
+)
 
 # Functions that read well as methods of their first argument.
 METHODS = {
@@ -19,9 +36,27 @@ METHODS = {
     indexing: "take take_along_axis sort argsort topk nonzero",
 }
 
+# Functions with axes, as users call them: other frameworks name the keywords otherwise, and errors say so.
+_advised = cache(with_keywords)  # one for a function with two names
+ADVISED: dict[str, Any] = {
+    name: _advised(function)
+    for module in (reductions, shaping, indexing, arranging, scatter)
+    for name, function in vars(module).items()
+    if callable(function) and getattr(function, "__module__", "") == module.__name__ and not name.startswith("_")
+}
+
+for _function in ADVISED.values():
+    _function.__module__ = "minigrad"  # where pickle finds it
+
 for _module, _names in METHODS.items():
     for _name in _names.split():
-        setattr(Tensor, _name, getattr(_module, _name))
+        setattr(Tensor, _name, ADVISED.get(_name) or getattr(_module, _name))
+
+for _method in synonyms.METHODS:
+    setattr(Tensor, _method.__name__, _method)
+
+for _method in (numpy_names.array_ufunc, numpy_names.array_function):
+    setattr(Tensor, f"__{_method.__name__}__", _method)
 
 __all__ = [
     "arranging",
@@ -30,8 +65,10 @@ __all__ = [
     "indexing",
     "linalg",
     "norms",
+    "numpy_names",
     "reductions",
     "scatter",
     "sets",
     "shaping",
+    "synonyms",
 ]

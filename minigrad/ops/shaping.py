@@ -267,13 +267,22 @@ def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
     return reshape(wide, tuple(r * n for r, n in zip(reps, sizes, strict=True)))
 
 
-def repeat(x: Any, repeats: int | Any, axis: int | None = None) -> Tensor:
+def repeat(x: Any, repeats: int | Any, *more: int, axis: int | None = None) -> Tensor:
     """Each element (or each slice along `axis`) repeated, `repeats` times or as often as an array of counts says.
 
     Without an axis the tensor is flattened first. A vector of one count holds for all.
 
-    Raises TypeError for counts that are no integers, ValueError for negative ones or the wrong number of them.
+    Raises TypeError for counts that are no integers, ValueError for negative ones or the wrong number of them; and
+    TypeError for two numbers, repeat(2, 1), since PyTorch's `repeat` lays copies side by side, which is `tile`.
     """
+    if len(more) == 1 and axis is None and not isinstance(repeats, INTEGERS):
+        axis = more[0]
+    elif more:
+        numbers = ", ".join(map(str, (repeats, *more)))
+        raise TypeError(
+            f"repeat({numbers}): tile(({numbers})) lays copies side by side, as PyTorch's repeat does; "
+            f"to repeat along an axis name it, repeat({repeats}, axis=...)"
+        )
     x = as_tensor(x)
     if axis is None:
         x, axis = flatten(x), 0
