@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import dtypes, random
+from .activations import elu, hardtanh, leaky_relu, logsigmoid, selu, softsign
 from .advice import with_keywords
 from .batch_norm import batch_norm
 from .ctc import ctc_loss
@@ -23,6 +24,12 @@ from .record import apply, describe
 from .tensor import Tensor
 
 __all__ = [
+    "softsign",
+    "selu",
+    "logsigmoid",
+    "leaky_relu",
+    "hardtanh",
+    "elu",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",

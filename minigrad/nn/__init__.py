@@ -3,21 +3,26 @@
 from .. import functional
 from ..tensor import Parameter
 from . import decoding, init, scheduled_sampling, utils
-from .batch_norm import BatchNorm1d
-from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
-from .layers import (
+from .activations import (
+    ELU,
     GELU,
-    Dropout,
-    Embedding,
-    Identity,
-    LayerNorm,
-    Linear,
-    ModuleList,
+    SELU,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
     ReLU,
-    Sequential,
     Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
     Tanh,
 )
+from .batch_norm import BatchNorm1d
+from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .layers import Dropout, Embedding, Flatten, Identity, LayerNorm, Linear
 from .losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -37,6 +42,20 @@ from .topologies import EncoderDecoder, SequenceClassifier, SequenceDecoder, Seq
 from .truncated import truncated_bptt
 
 __all__ = [
+    "Flatten",
+    "ParameterList",
+    "ParameterDict",
+    "ModuleDict",
+    "Softsign",
+    "Softplus",
+    "Softmax",
+    "SiLU",
+    "LogSoftmax",
+    "LogSigmoid",
+    "LeakyReLU",
+    "Hardtanh",
+    "SELU",
+    "ELU",
     "BatchNorm1d",
     "SmoothL1Loss",
     "NLLLoss",

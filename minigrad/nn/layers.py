@@ -1,13 +1,13 @@
-"""Layers, activations and containers, by PyTorch's names, weight layouts and initial distributions."""
+"""Layers, by PyTorch's names, weight layouts and initial distributions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from collections.abc import Iterable
+from typing import Any
 
 from .. import functional as F
-from ..ops import creation, elementwise
+from ..ops import creation, shaping
 from ..random import Generator
 from ..tape import no_grad
 from ..tensor import Parameter, Tensor
@@ -137,9 +137,6 @@ class LayerNorm(Module):
         return f"{sizes[0] if len(sizes) == 1 else sizes}, eps={self.eps:g}"
 
 
-# --- functions as modules ---------------------------------------------------------------------------------------------
-
-
 class Identity(Module):
     """The input itself."""
 
@@ -147,135 +144,18 @@ class Identity(Module):
         return x
 
 
-class Tanh(Module):
-    """The hyperbolic tangent."""
+class Flatten(Module):
+    """The axes from `start_dim` to `end_dim` as one: by default all but the first, the batch."""
 
-    def forward(self, x: Any) -> Tensor:
-        return elementwise.tanh(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
-
-    def forward(self, x: Any) -> Tensor:
-        return elementwise.sigmoid(x)
-
-
-class ReLU(Module):
-    """max(x, 0)."""
-
-    def forward(self, x: Any) -> Tensor:
-        return elementwise.relu(x)
-
-
-class GELU(Module):
-    """x * Phi(x) (Hendrycks and Gimpel 2016); see `minigrad.gelu` for `approximate`."""
-
-    def __init__(self, approximate: str = "none") -> None:
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.approximate = approximate
+        self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Any) -> Tensor:
-        return elementwise.gelu(x, self.approximate)
+        return shaping.flatten(x, self.start_dim, self.end_dim)
 
-
-# --- containers -------------------------------------------------------------------------------------------------------
-
-
-class Sequential(Module):
-    """Modules one after the other: each gets what the one before it returned.
-
-        nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
-        nn.Sequential({"hidden": nn.Linear(8, 16), "act": nn.Tanh(), "head": nn.Linear(16, 1)})
-
-    Without names they are called "0", "1" and so on. An index gives a module, a slice a Sequential of the same modules.
-    """
-
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
-        super().__init__()
-        named: Mapping[str, Any] = {str(i): module for i, module in enumerate(modules)}
-        if len(modules) == 1 and isinstance(modules[0], Mapping):
-            named = modules[0]
-        for name, module in named.items():
-            setattr(self, name, check_module("Sequential", module))
-
-    def forward(self, x: Any) -> Any:
-        for module in self:
-            x = module(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self._items())
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter([module for _, module in self._items()])
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Module:
-        items = self._items()
-        if isinstance(index, slice):
-            return Sequential(dict(items[index]))
-        return items[index][1]
-
-    def _items(self) -> list[tuple[str, Module]]:
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
-
-
-class ModuleList(Module):
-    """A list of modules that registers what it holds. It computes nothing: loop over it, or index it.
-
-    A slice gives a plain list. In scopes the modules are called by the list's name and their place: "layers.0".
-    """
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        super().__init__()
-        self._length = 0
-        self.extend(modules)
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end; returns the list."""
-        check_module("ModuleList", module)
-        self._length += 1
-        self[-1] = module
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end; returns the list."""
-        for module in modules:
-            self.append(module)
-        return self
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self[:])
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Module]: ...
-    def __getitem__(self, index: int | slice) -> Module | list[Module]:
-        if isinstance(index, slice):
-            return [vars(self)[str(i)] for i in range(self._length)[index]]
-        return vars(self)[self._place(index)]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._place(index), check_module("ModuleList", module))
-        self._name_scope(self._scope_name)
-
-    def _place(self, index: int) -> str:
-        if not -self._length <= index < self._length:
-            raise IndexError(f"index {index} is out of range for a ModuleList of {self._length}")
-        return str(index % self._length)
-
-    def _name_scope(self, name: str) -> None:
-        super()._name_scope(name)
-        for i, module in enumerate(self[:]):
-            module._name_scope(f"{name}.{i}" if name else str(i))
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 # --- checks of arguments, for the other files of this package too -----------------------------------------------------
@@ -293,10 +173,3 @@ def check_probability(kind: str, p: float) -> float:
     if not 0 <= p <= 1:
         raise ValueError(f"{kind}: a probability is between 0 and 1, not {p!r}")
     return p
-
-
-def check_module(kind: str, module: Any) -> Module:
-    """A module as it is. Raises TypeError for anything else."""
-    if not isinstance(module, Module):
-        raise TypeError(f"{kind} holds modules, not a {type(module).__name__}")
-    return module
