@@ -10,6 +10,8 @@ from typing import Any
 
 from minigrad.tools.figure import figure
 
+from .terminal import say, shown
+
 
 class Progress:
     """A live progress bar on a terminal, by rich; plain lines elsewhere, or without rich. A context manager.
@@ -48,9 +50,9 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a line, or several, above the bar."""
         if self._bar is not None:
-            self._bar.live.console.print(text, markup=False, highlight=False)
+            self._bar.say(text)
         else:
-            print(text, flush=True)
+            say(text)
 
 
 class _Bar:
@@ -58,6 +60,7 @@ class _Bar:
 
     def __init__(self, progress: Any, text: Any, live: Any, total: int) -> None:
         self.live = live
+        self._stream = sys.stdout  # while the bar is there, rich has another in its place, which says of no encoding
         self._progress, self._text = progress, text
         self._task = progress.add_task("", total=total)
 
@@ -79,7 +82,10 @@ class _Bar:
 
     def update(self, step: int, values: str) -> None:
         self._progress.update(self._task, completed=step)
-        self._text.plain = values
+        self._text.plain = shown(values, self._stream)
+
+    def say(self, text: str) -> None:
+        self.live.console.print(shown(text, self._stream), markup=False, highlight=False)
 
 
 def plot_curve(

@@ -25,6 +25,7 @@ from . import checkpoints, files
 from .progress import plot_curve
 from .settings import BaseSettings, S, writable
 from .task import Task
+from .terminal import say
 from .watchers import LOG, Display, End, Log, Step, Validation, Watcher
 
 HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
@@ -185,10 +186,10 @@ class Trainer:
         state = checkpoints.load(checkpoint, self.task.format, self.settings) if self.settings.resume else None
         if state is not None:
             self._restore(state)
-            print(f"going on after step {self.step} of {self.settings.steps}")
+            say(f"going on after step {self.step} of {self.settings.steps}")
             return
         if self.settings.resume:
-            print(f"there is no checkpoint in {out} to resume from: starting from the beginning")
+            say(f"there is no checkpoint in {out} to resume from: starting from the beginning")
         checkpoint.unlink(missing_ok=True)
 
     def _save(self) -> None:
@@ -241,7 +242,7 @@ class Trainer:
         dots = [(v["step"], v[task.shown]) for v in self.validations if task.shown in v]
         plot_curve(paths[2], range(1, self.step + 1), curve, dots, task.levels, task.unit)
         for path in [*paths, *task.write(out)]:
-            print(path)
+            say(path)
         return json.loads(metrics)
 
     def _metrics(self) -> dict[str, Any]:
@@ -277,14 +278,14 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
         for watcher in watchers:
             stack.callback(watcher.close)
         task = make(settings)
-        print(task.introduction())
+        say(task.introduction())
         trainer = Trainer(task, out, watchers)
         try:
             trainer.train()
         except KeyboardInterrupt:
             if not trainer.step:
                 raise
-            print(f"\ninterrupted after {trainer.step} of {settings.steps} steps; writing what there is")
+            say(f"\ninterrupted after {trainer.step} of {settings.steps} steps; writing what there is")
         return trainer.finish(out)
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from minigrad import BackendError, GraphError
+from minigrad.models.terminal import escaping
 
 INTERRUPTED = 130  # as shells report it
 
@@ -20,7 +21,11 @@ USER_ERRORS = (OSError, ValueError, ImportError, BackendError, GraphError)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line with these arguments (by default, those of the process). Returns the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    with escaping():
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(arguments: list[str]) -> int:
     try:
         from .commands import build
     except ImportError as error:

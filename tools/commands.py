@@ -106,8 +106,9 @@ def sample(
         raise ValueError(f"{kind} writes nothing: there is nothing to sample from it")
     loaded = from_program.load(model)
     generator = mg.random.Generator(seed)
+    characters = from_program.sample(loaded, length, temperature, prime, generator, top_k, top_p)
     print(prime or "", end="")
-    for character in from_program.sample(loaded, length, temperature, prime, generator, top_k, top_p):
+    for character in characters:
         print(character, end="", flush=True)
     print()
 
