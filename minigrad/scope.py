@@ -27,10 +27,13 @@ class Calls:
         self.count = 0
 
 
+NO_LABELS: dict[str, int] = {}
+
+
 class Scope:
     """One entered scope: a name, a parent and, where the name repeats, a time step."""
 
-    __slots__ = ("_calls", "_siblings", "_step", "_twin", "backward", "name", "parent")
+    __slots__ = ("_calls", "_labels", "_siblings", "_step", "_twin", "backward", "name", "parent")
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Scope:
         self._step = step
         self._siblings = siblings
         self._calls: dict[Hashable, Calls] | None = None
+        self._labels: dict[str, int] = NO_LABELS  # label -> the last number that was put behind it, from 1
         self._twin: Scope | None = None
 
     @property
@@ -70,13 +74,16 @@ class Scope:
 
     def _calls_of(self, name: str, key: Hashable) -> Calls:
         if self._calls is None:
-            self._calls = {}
+            self._calls, self._labels = {}, {}
         calls = self._calls.get(key)
         if calls is None:
-            taken = {c.label for c in self._calls.values()}
-            label, number = name, 2
-            while label in taken:
-                label, number = f"{name}#{number}", number + 1
+            labels = self._labels
+            label, number = name, labels.get(name, 0) + 1
+            if number > 1:
+                while (label := f"{name}#{number}") in labels:
+                    number += 1
+                labels[label] = 1
+            labels[name] = number
             calls = self._calls[key] = Calls(label)
         return calls
 

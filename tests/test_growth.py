@@ -125,3 +125,21 @@ def test_the_gradient_of_a_product_takes_memory_for_its_elements_alone():
     finally:
         tracemalloc.stop()
     np.testing.assert_allclose(x.grad.numpy(), mg.prod(x).item() / x.detach().numpy(), rtol=1e-10)
+
+
+def test_splitting_into_any_number_of_pieces_leaves_nothing():
+    def run(n):
+        mg.concat(mg.split(mg.ones((n, 2), requires_grad=True), [1] * n)).sum().backward()
+
+    assert kept_by(run, *range(9, 100)) < 20_000
+
+
+def test_functions_that_a_program_makes_again_and_again_leave_nothing():
+    def run(_):
+        @mg.primitive(vjp=lambda g, x, xp: g * xp.cos(x))
+        def sine(x, *, xp):
+            return xp.sin(x)
+
+        sine(mg.ones(2, requires_grad=True)).sum().backward()
+
+    assert kept_by(run, *range(50)) < 5_000

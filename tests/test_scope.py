@@ -1,5 +1,6 @@
 """Scopes: in which module call, of which time step, was an operation recorded?"""
 
+import sys
 import threading
 
 import pytest
@@ -156,3 +157,31 @@ def test_repr():
     with mg.scope("a", step=1) as scope:
         assert repr(scope) == "<Scope a @ t=1>"
     assert repr((leaf() * 2).node) == "<multiply float32[2] in top level>"
+
+
+def test_labels_are_counted_on_not_searched_for(monkeypatch):
+    """No two callers have one label; and a caller more costs the same, however many there are."""
+    looked_at = 0
+
+    class Calls:
+        count = 0
+
+        def __init__(self, label):
+            self._label = label
+
+        @property
+        def label(self):
+            nonlocal looked_at
+            looked_at += 1
+            return self._label
+
+    monkeypatch.setattr(sys.modules["minigrad.scope"], "Calls", Calls)
+    scope = Scope(None, None)
+    names = ["cell", "cell", "cell#2", "cell", "cell#3", "cell", "cell#2", "x"]
+    labels = [scope.child(name, key=i).name for i, name in enumerate(names)]
+    assert labels == ["cell", "cell#2", "cell#2#2", "cell#3", "cell#3#2", "cell#4", "cell#2#3", "x"]
+    looked_at = 0
+    for i in range(500):
+        scope.child("y", key=("y", i))
+    assert scope.child("y", key="last").name == "y#501"
+    assert looked_at <= 600

@@ -114,7 +114,8 @@ class _Calls(dict[Any, Callable[..., Array]]):
             function = partial(forward, xp=backend)
         else:
             function = forward
-        self[primitive] = function
+        if not primitive.custom:  # those of a program may be made again and again, and are not to be kept
+            self[primitive] = function
         return function
 
 

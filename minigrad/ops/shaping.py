@@ -192,15 +192,18 @@ def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ..
         sizes = tuple(parts)
         if sum(sizes) != n or any(size < 0 for size in sizes):
             raise ValueError(f"split: sizes {list(sizes)} do not add up to axis {axis} of shape {x.shape}")
-    return tuple([apply(_GETITEM, (x,), params) for params in _pieces(sizes, axis)])
+    pieces = _few_pieces if len(sizes) <= 8 else _pieces
+    return tuple([apply(_GETITEM, (x,), params) for params in pieces(sizes, axis)])
 
 
-@lru_cache(maxsize=256)
 def _pieces(sizes: tuple[int, ...], axis: int) -> list[dict[str, Any]]:
-    """The parameters of the pieces of a split. Kept: an unrolled cell splits its gates alike in every step."""
+    """The parameters of the pieces of a split."""
     ends = list(accumulate(sizes, initial=0))
     lead = (ALL,) * axis
     return [{"index": (*lead, slice(start, end))} for start, end in pairwise(ends)]
+
+
+_few_pieces = lru_cache(maxsize=256)(_pieces)  # an unrolled cell splits its gates alike in every step
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
