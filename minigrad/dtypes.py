@@ -54,6 +54,10 @@ def is_half(dtype: np.dtype) -> Any:
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 
+# What PyTorch's users say of a place, and which backends are there.
+DEVICES = {"cpu": "'numpy' or 'numba' on the host", "cuda": "'cupy', or 'cupy:1' for the second GPU"}
+
+
 def check(dtype: Any) -> np.dtype:
     """`dtype` (a dtype, a scalar type, a name, bool, int or float) as one of the types above.
 
@@ -71,6 +75,8 @@ def check(dtype: Any) -> np.dtype:
         )
     if dtype == "bfloat16":
         return _bfloat16()
+    if isinstance(dtype, str) and dtype.partition(":")[0] in DEVICES:
+        raise TypeError(f"{dtype!r} is a device; backends have these names: {DEVICES[dtype.partition(':')[0]]}")
     result = np.dtype(dtype).newbyteorder("=")
     if (result.kind not in "biuf" or result.itemsize > 8) and result.name != "bfloat16":
         raise TypeError(f"tensors hold truth values, integers and real floats of up to 64 bits, not {result}")

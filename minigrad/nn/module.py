@@ -18,6 +18,7 @@ from ..record import to_array
 from ..scope import local
 from ..tape import Handle, Leaf, no_grad
 from ..tensor import Parameter, Tensor
+from .verbs import Verbs, check_factory_keywords
 
 _new_serial = itertools.count().__next__
 
@@ -29,7 +30,7 @@ class LoadResult(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Verbs):
     """Base class of layers and models. Names and behaviour follow `torch.nn.Module`.
 
         class Classifier(nn.Module):
@@ -57,6 +58,7 @@ class Module:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         # Here and not in __init__, which copies and unpickled modules skip: they need a serial number of their own.
+        check_factory_keywords(cls, kwargs)
         module = super().__new__(cls)
         module.__dict__.update(
             training=True, _scope_name="", _serial=_new_serial(), _buffers={}, _pre_hooks={}, _hooks={}

@@ -1,15 +1,54 @@
-"""Helpers: gradient clipping, which is defined in `minigrad.optim` and which PyTorch has here; modes; cells."""
+"""Helpers: gradient clipping, defined in `minigrad.optim` and in PyTorch found here; vectors; modes; cells."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..ops.shaping import concat, flatten
 from ..optim.clip import clip_grad_norm_, clip_grad_value_
+from ..optim.parameters import listed_tensors
+from ..record import describe
+from ..tape import no_grad
+from ..tensor import Tensor
 from .module import Module
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "evaluating", "with_cells"]
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "evaluating",
+    "parameters_to_vector",
+    "vector_to_parameters",
+    "with_cells",
+]
+
+
+def parameters_to_vector(parameters: Tensor | Iterable[Tensor]) -> Tensor:
+    """All parameters, one after the other, as one vector through which gradients flow.
+
+    Raises ValueError for none, and for an iterator that was used up before.
+    """
+    params = listed_tensors(parameters, "parameters_to_vector")
+    if not params:
+        raise ValueError("parameters_to_vector got no parameters")
+    return concat([flatten(p) for p in params])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Tensor | Iterable[Tensor]) -> None:
+    """Overwrite parameters, in place, by the values of a vector as `parameters_to_vector` gives it.
+
+    Raises ValueError for a vector of another length, and for an iterator that was used up before.
+    """
+    params = listed_tensors(parameters, "vector_to_parameters")
+    size = sum(p.size for p in params)
+    if vec.shape != (size,):
+        raise ValueError(f"vector_to_parameters: the parameters have {size} elements, the vector is {describe(vec)}")
+    with no_grad():
+        start = 0
+        for p in params:
+            p.copy_(vec.detach()[start : start + p.size].reshape(p.shape))
+            start += p.size
 
 
 def with_cells(module: Module) -> Iterator[Any]:
