@@ -5,6 +5,7 @@ Names and arguments follow `torch.nn.functional`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from .activations import elu, hardtanh, leaky_relu, logsigmoid, selu, softsign
 from .advice import with_keywords
 from .batch_norm import batch_norm
 from .ctc import ctc_loss
-from .ops.elementwise import abs, clip, gelu, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
+from .ops.elementwise import abs, clip, gelu, isinf, log1p, maximum, relu, sigmoid, silu, softplus, tanh, where
 from .ops.elementwise import exp as _exp
+from .ops.precision import in_float32
 from .ops.reductions import INTEGERS, as_tensor, mean, normal_axis
 from .ops.reductions import sum as _sum
 from .ops.shaping import flatten, reshape
@@ -128,7 +130,7 @@ def dropout(
     axes = (shared_axes,) if isinstance(shared_axes, INTEGERS) else shared_axes
     shared = {normal_axis(axis, x.ndim, "dropout") for axis in axes}
     keep = random.bernoulli(1 - p, [1 if i in shared else n for i, n in enumerate(x.shape)], generator, x.backend)
-    return apply(PRIMITIVES["dropout"], (x, keep), {"scale": 0.0 if p == 1 else 1 / (1 - p)})
+    return apply(PRIMITIVES["dropout"], (x, keep), {"scale": 1.0 if p == 1 else 1 / (1 - p)})
 
 
 def layer_norm(
@@ -183,6 +185,7 @@ def _same_shape(x: Any, target: Any, what: str) -> tuple[Tensor, Tensor]:
     return x, target
 
 
+@in_float32
 def cross_entropy(
     logits: Any,
     targets: Any,
@@ -216,7 +219,7 @@ def cross_entropy(
     if dtypes.is_float(at.dtype):
         return _soft_cross_entropy(log_softmax(logits), at, weight, label_smoothing, reduction)
     if weight is not None:
-        log_probs = log_softmax(logits)
+        log_probs = log_softmax(where((at != ignore_index)[..., None], logits, 0))  # ignored rows may hold NaN
         losses, counts = _picked(log_probs, at, weight, ignore_index, what)
         if label_smoothing:
             even = where(at != ignore_index, -_sum(log_probs * weight, axis=-1), 0)
@@ -228,6 +231,7 @@ def cross_entropy(
     return _class_reduced(reshape(losses, at.shape), at != ignore_index, reduction, what)
 
 
+@in_float32
 def nll_loss(
     log_probs: Any, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -296,6 +300,7 @@ def _class_reduced(losses: Tensor, counts: Tensor, reduction: str, what: str) ->
     return _reduced(losses, reduction, what)
 
 
+@in_float32
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     """(x - target)**2, shapes being equal."""
     x, target = _same_shape(x, target, "mse_loss")
@@ -303,12 +308,14 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     return _reduced(away * away, reduction, "mse_loss")
 
 
+@in_float32
 def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     """|x - target|, shapes being equal."""
     x, target = _same_shape(x, target, "l1_loss")
     return _reduced(abs(x - target), reduction, "l1_loss")
 
 
+@in_float32
 def huber_loss(x: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Tensor:
     """a**2 / 2 for a = |x - target| up to `delta` (> 0), beyond it delta * (a - delta / 2) (Huber 1964)."""
     if delta <= 0:
@@ -319,6 +326,7 @@ def huber_loss(x: Any, target: Any, delta: float = 1.0, reduction: str = "mean")
     return _reduced(0.5 * near * near + delta * (away - near), reduction, "huber_loss")
 
 
+@in_float32
 def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """`huber_loss` with delta = beta, divided by beta; with beta = 0 |x - target| (Girshick, Fast R-CNN, 2015)."""
     if not beta >= 0:
@@ -331,6 +339,7 @@ def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1
     return _reduced(0.5 / beta * near * near + (away - near), reduction, "smooth_l1_loss")
 
 
+@in_float32
 def binary_cross_entropy(probs: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
     """-(t log x + (1 - t) log(1 - x)), in nats, of probabilities x, with logarithms that are -100 at least.
 
@@ -352,11 +361,8 @@ def binary_cross_entropy(probs: Any, target: Any, weight: Any = None, reduction:
             "binary_cross_entropy: the probabilities must be between 0 and 1, and some are not: apply a sigmoid first, "
             "or take binary_cross_entropy_with_logits"
         )
-    kind = x.dtype
-    if dtypes.is_half(kind):  # whose steps are too coarse for what follows
-        x = x.astype(dtypes.float32)
     losses = -(t * _bounded_log(x) + (1 - t) * _bounded_log(1 - x))
-    return _reduced(_weighted(losses, weight), reduction, "binary_cross_entropy").astype(kind)
+    return _reduced(_weighted(losses, weight), reduction, "binary_cross_entropy")
 
 
 def _bounded_log(x: Tensor) -> Tensor:
@@ -372,6 +378,7 @@ def _weighted(losses: Tensor, weight: Any) -> Tensor:
     return losses if weight is None else losses * weight
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:
@@ -385,12 +392,18 @@ def binary_cross_entropy_with_logits(
         pos_weight: a factor for the first term, a number or a tensor that broadcasts.
     """
     x, t = _same_shape(logits, target, "binary_cross_entropy_with_logits")
-    tail = log1p(_exp(-abs(x))) + maximum(-x, 0)  # = -log sigmoid(x)
-    positive = 1 if pos_weight is None else 1 + (pos_weight - 1) * t
-    losses = (1 - t) * x + positive * tail
+    yes, no = t if pos_weight is None else pos_weight * t, 1 - t
+    tail = log1p(_exp(-abs(x)))  # -log sigmoid(x) is max(-x, 0) + tail, -log sigmoid(-x) is max(x, 0) + tail
+    losses = yes * (_counted(yes, maximum(-x, 0)) + tail) + no * (_counted(no, maximum(x, 0)) + tail)
     return _reduced(_weighted(losses, weight), reduction, "binary_cross_entropy_with_logits")
 
 
+def _counted(weight: Tensor, x: Tensor) -> Tensor:
+    """x, but 0 where it is infinite and has weight 0: there the product is nothing, and not NaN."""
+    return where(isinf(x) & (weight == 0), 0, x)
+
+
+@in_float32
 def kl_div(log_probs: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """The Kullback-Leibler divergence, in nats, of `target` from exp(log_probs), element by element.
 
@@ -401,11 +414,10 @@ def kl_div(log_probs: Any, target: Any, reduction: str = "mean", log_target: boo
             definition), "sum" or "none".
     """
     x, t = _same_shape(log_probs, target, "kl_div")
-    if log_target:
-        losses = _exp(t) * (t - x)
-    else:
-        positive = t > 0
-        losses = where(positive, t * where(positive, t, 1).log(), 0) - t * x
+    nothing = t == -math.inf if log_target else t == 0
+    x, t = where(nothing, 0, x), where(nothing, 0 if log_target else 1, t)
+    away = t - x if log_target else t.log() - x
+    losses = where(nothing, 0, (_exp(t) if log_target else t) * away)
     if reduction == "batchmean":
         return _sum(losses) / x.shape[0]
     return _reduced(losses, reduction, "kl_div")

@@ -168,6 +168,8 @@ def test_losses_of_two_tensors(name, reduction, dtype):
 def test_losses_at_the_edges(name, dtype):
     ours, theirs = both(name, reduction="none", **LOSSES[name])
     for x, y in EDGES:
+        if name == "binary_cross_entropy_with_logits" and np.isinf(x):
+            continue  # PyTorch's is NaN where the infinite logit is right: see test_limits
         compare(ours, theirs, [np.array([x]), np.array([y])], dtype, name=f"{name}({x}, {y})")
 
 

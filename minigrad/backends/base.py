@@ -237,9 +237,8 @@ class Backend(Composed):
     @rounds_once
     def dropout(self, x: Array, mask: Array, scale: float) -> Array:
         """x * scale where `mask` is true, else 0."""
-        out = x * mask
-        out *= scale
-        return out
+        xp: Any = self
+        return xp.where(mask, x * scale, 0)  # not x * mask, which is NaN where x is infinite
 
     softmax_vjp = rounds_once(Composed.softmax_vjp)
     log_softmax_vjp = rounds_once(Composed.log_softmax_vjp)

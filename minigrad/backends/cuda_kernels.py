@@ -135,7 +135,7 @@ class CudaKernels:
         self._elements("erf", out, x, out)
 
     def dropout(self, x: Array, mask: Array, scale: float, out: Array) -> None:
-        """x * mask * scale for a boolean mask; NaN stays NaN."""
+        """x * scale where a boolean mask is true, else 0, also where x is infinite or NaN."""
         self._elements("dropout", out, x, mask, wide(out)(scale), out)
 
     # --- rows: matrices (N, C) ----------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from .numba_compile import kernel
 from .numba_grid import fits, gapless, is_few, row
+from .numba_math import choose, unit
 from .numba_math import erf as erf_of
 from .numba_math import sigmoid as sigmoid_of
-from .numba_math import unit
 
 
 @kernel("grid grid")
@@ -77,14 +77,14 @@ def tanh_vjp(g, y, out):
 
 @kernel("grid mask grid number")
 def dropout(x, mask, out, scale):
-    """x * mask * scale. Multiplies by 0 instead of writing 0, as the other backends do: NaN stays NaN."""
+    """x * scale where the mask is true, else 0, also where x is infinite or NaN."""
     if not (fits(x, out.shape) and fits(mask, out.shape) and fits(out, out.shape)):
         return False
     real = x.dtype.type
-    scale = real(scale)
+    scale, zero = real(scale), real(0)
     n, m = (1, out.size) if gapless(x) and gapless(mask) and gapless(out) else out.shape
     for i in range(n):
         x_i, mask_i, out_i = row(x, i, m), row(mask, i, m), row(out, i, m)
         for j in range(m):
-            out_i[j] = x_i[j] * real(mask_i[j]) * scale
+            out_i[j] = choose(mask_i[j], x_i[j] * scale, zero)
     return True

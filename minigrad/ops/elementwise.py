@@ -16,6 +16,7 @@ from .. import dtypes
 from ..primitives import PRIMITIVES
 from ..record import apply, wrap
 from ..tensor import Tensor
+from .precision import in_float32
 
 Operand = Any  # a Tensor, a Python number, a NumPy array or scalar
 
@@ -195,12 +196,14 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     return apply(PRIMITIVES["clip"], (x, min, max))
 
 
+@in_float32
 def silu(x: Operand) -> Tensor:
     """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
     x = _tensor(x)
     return x * sigmoid(x)
 
 
+@in_float32
 def gelu(x: Operand, approximate: str = "none") -> Tensor:
     """The Gaussian error linear unit x * Phi(x) (Hendrycks and Gimpel 2016).
 
@@ -214,6 +217,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
 
 
+@in_float32
 def softplus(x: Operand, beta: float = 1.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta without overflow: a smooth relu."""
     if beta == 1:

@@ -10,6 +10,7 @@ from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
 from .arranging import diagonal
+from .precision import in_float32
 from .reductions import INTEGERS, as_tensor, normal_axis, sum
 from .shaping import moveaxis
 
@@ -35,6 +36,7 @@ def outer(x: Any, y: Any) -> Tensor:
     return x[:, None] * y
 
 
+@in_float32
 def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
     """The dot products of x and y along `axis`; the other axes broadcast. Of the type that x and y have together."""
     x, y = as_tensor(x), as_tensor(y)

@@ -8,12 +8,14 @@ from typing import Any
 from .. import dtypes
 from ..tensor import Tensor
 from .elementwise import abs, where
+from .precision import in_float32
 from .reductions import INTEGERS, as_tensor, max, min, normal_axes, normal_axis, sum
 from .shaping import moveaxis, reshape, stack
 
 Order = Any  # a number, "fro", "nuc", or None
 
 
+@in_float32
 def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Tensor:
     """The norm sum(|x|**ord)**(1/ord) of vectors along `axis`, or of all elements.
 
@@ -26,8 +28,6 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     Where a norm is 0, and at elements that are 0, the gradient is taken as 0, as in PyTorch.
     """
     x = _floating(x)
-    if dtypes.is_half(x.dtype):
-        return vector_norm(x.astype(dtypes.float32), axis, keepdims, ord).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "vector_norm")
     if ord == 0:
         return sum((x != 0).astype(x.dtype), axis, keepdims)
@@ -42,6 +42,7 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     return _root(sum(powers, axis, keepdims), 1 / ord)
 
 
+@in_float32
 def matrix_norm(x: Any, keepdims: bool = False, ord: Order = "fro", axis: tuple[int, int] = (-2, -1)) -> Tensor:
     """The norm of matrices over two axes, the last ones by default.
 
@@ -91,6 +92,7 @@ def norm(x: Any, ord: Order = None, axis: Any = None, keepdims: bool = False) ->
     return vector_norm(x, axes[0], keepdims, 2 if ord is None else ord)
 
 
+@in_float32
 def cross(x: Any, y: Any, axis: int = -1) -> Tensor:
     """The cross product of vectors of three elements along `axis`; the other axes broadcast."""
     x, y = as_tensor(x), as_tensor(y)

@@ -11,6 +11,7 @@ from .. import dtypes
 from ..primitives import PRIMITIVES, Primitive
 from ..record import apply
 from ..tensor import Tensor
+from .precision import in_float32
 
 Axis = int | tuple[int, ...] | None
 INTEGERS = (int, np.integer)  # what may stand for a size or an axis
@@ -115,17 +116,17 @@ def _over(total: Tensor, n: float) -> Tensor:
     return total / n if n > 0 else total * math.nan
 
 
+@in_float32
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of the elements; of integers, as the default float. Of no elements it is NaN."""
     x = as_tensor(x)
     if not dtypes.is_float(x.dtype):
         x = x.astype(dtypes.DEFAULT_FLOAT)
-    if dtypes.is_half(x.dtype):  # whose sum may lie beyond its largest number
-        return mean(x.astype(dtypes.float32), axis, keepdims).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "mean")
     return _over(sum(x, axis, keepdims), _count(x, axis))
 
 
+@in_float32
 def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Tensor:
     """The variance: squared distances from the mean, summed and divided by n - correction.
 
@@ -133,13 +134,12 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
     Where an element is infinite the gradient of all is NaN.
     """
     x = as_tensor(x)
-    if dtypes.is_half(x.dtype):
-        return var(x.astype(dtypes.float32), axis, correction, keepdims).astype(x.dtype)
     axis = normal_axes(axis, x.ndim, "var")
     away = x - mean(x, axis, keepdims=True)
     return _over(sum(away * away, axis, keepdims), _count(x, axis) - correction)
 
 
+@in_float32
 def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Tensor:
     """The standard deviation, the root of `var`. Where it is 0 its gradient is taken as 0."""
     v = var(x, axis, correction, keepdims)

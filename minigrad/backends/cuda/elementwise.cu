@@ -28,10 +28,10 @@ KERNEL erf_kernel(const real* __restrict__ x, real* __restrict__ out, int64 n) {
     }
 }
 
-// x * mask * scale. A product and not a choice: NaN stays NaN where the mask is false, as in the other backends.
+// x * scale where the mask is true, else 0, also where x is infinite or NaN.
 KERNEL dropout_kernel(const real* __restrict__ x, const bool* __restrict__ mask, wide scale, real* __restrict__ out,
                       int64 n) {
     for (int64 i = first_element(); i < n; i += all_threads()) {
-        out[i] = real(wide(x[i]) * wide(mask[i]) * scale);
+        out[i] = real(mask[i] ? wide(x[i]) * scale : wide(0));
     }
 }
