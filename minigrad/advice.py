@@ -119,9 +119,6 @@ NAMES = {
     "heaviside": "mg.where(x > 0, 1.0, 0.0)",
     "softmax": "mg.functional.softmax(x, axis=-1)",
     "log_softmax": "mg.functional.log_softmax(x, axis=-1)",
-    "leaky_relu": "mg.where(x > 0, x, 0.01 * x)",
-    "elu": "mg.where(x > 0, x, mg.expm1(mg.minimum(x, 0)))",
-    "logsigmoid": "-mg.softplus(-x)",
     # reductions
     "cumsum": "mg.cumulative_sum(x, axis=0)",
     "amax": "mg.max(x, axis=0)",
@@ -187,8 +184,8 @@ NAMES = {
     "array_equal": "np.array_equal(x, y)",
     "is_tensor": "isinstance(x, mg.Tensor)",
     "numel": "x.size",
-    "save": "np.savez or pickle for tensors, safetensors' files for modules",
-    "load": "np.load or pickle for tensors, safetensors' files for modules",
+    "save": "pickle.dump(module.state_dict(), file)",
+    "load": "module.load_state_dict(pickle.load(file))",
     "to_numpy": "x.numpy()",
     "values": "x.numpy()",
     "set_printoptions": "np.set_printoptions(precision=4)",
@@ -233,6 +230,9 @@ KEYWORDS = {
     "shifts": "shift=",
     "kind": "nothing: sorting is stable",
     "order": "nothing: elements are read row by row",
+    "outputs": "mg.differentiate(outputs, inputs)",
+    "inputs": "mg.differentiate(outputs, inputs)",
+    "grad_outputs": "mg.differentiate(outputs, inputs, gradient)",
     "initial": "mg.maximum(x.max(), initial), or x.sum() + initial",
 }
 
@@ -287,7 +287,7 @@ def with_keywords(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            for name in kwargs:
+            for name in kwargs:  # the first that is not known
                 if name in KEYWORDS and name not in known:
                     raise TypeError(f"{function.__name__}() has no {name}=: write {KEYWORDS[name]}") from None
             raise

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, tree
+from .advice import with_keywords
 from .gradient import gradients
 from .ops import creation
 from .ops.shaping import concat, reshape, stack
@@ -188,6 +189,7 @@ def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
     return wrapped
 
 
+@with_keywords
 def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
     """A function that returns the gradient of f, which has one real output; with `has_aux`, (gradient, aux).
 

@@ -15,15 +15,15 @@ from .record import Recorded, apply
 class Size(int):
     """The number of elements, as NumPy's `size` is; called, as PyTorch's is, the shape or the size of one axis."""
 
-    shape: tuple[int, ...]
+    _shape: tuple[int, ...]
 
     def __new__(cls, n: int, shape: tuple[int, ...]) -> Size:
         size = super().__new__(cls, n)
-        size.shape = shape
+        size._shape = shape
         return size
 
     def __call__(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[dim]
+        return self._shape if dim is None else self._shape[dim]
 
     def __reduce__(self) -> Any:
         return int, (int(self),)

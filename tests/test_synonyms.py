@@ -193,7 +193,9 @@ WRONG = {
     "mg.norm": "x.norm(...), a method",
     "mg.grad(x.sum(), x)": "mg.differentiate(outputs, inputs)",
     "mg.autograd.grad(x.sum(), [x])": "mg.differentiate(outputs, inputs)",
+    "mg.autograd.grad(outputs=x.sum(), inputs=[x])": "mg.differentiate(outputs, inputs)",
     "mg.autograd.Function": "write mg.primitive",
+    "F.one_hot": "mg.one_hot(x, ...), a function",
 }
 
 
@@ -202,6 +204,19 @@ def test_the_error_says_what_to_write(code):
     with pytest.raises((TypeError, AttributeError)) as error:
         eval(code, {"mg": mg, "F": F, "x": mg.ones((2, 2), requires_grad=True)})
     assert WRONG[code] in str(error.value)
+
+
+def test_devices_have_pytorchs_names_too(backend):
+    x = mg.ones(2, requires_grad=True)
+    on_host = x.to("cpu")
+    assert on_host.backend.place == "host"
+    assert (on_host is x) is (backend != "cupy")
+    assert mg.nn.Linear(2, 1).to("cpu").weight.backend.place == "host"
+    if backend == "cupy":
+        assert x.to("cuda") is x
+        assert on_host.cuda().backend is on_host.to("cuda:0").backend is x.backend
+        on_host.cuda().sum().backward()
+        assert x.grad.tolist() == [1, 1]
 
 
 def test_a_type_error_from_within_is_left_alone():

@@ -28,7 +28,8 @@ class BackendError(RuntimeError):
 def get_backend(name: str | Backend) -> Backend:
     """The backend called `name`, imported on first use.
 
-    "cupy" is the first GPU; "cupy:1" is the second. Each GPU is a backend of its own, so a tensor knows its device.
+    "cupy" is the first GPU; "cupy:1" is the second. Each GPU is a backend of its own, so a tensor knows its device. As
+    in PyTorch "cuda" and "cuda:1" are these too, and "cpu" is the default backend if it is on the host, else numpy.
 
     Raises:
         ValueError: there is no backend of that name.
@@ -36,6 +37,8 @@ def get_backend(name: str | Backend) -> Backend:
     """
     if isinstance(name, Backend):
         return name
+    if name == "cpu":
+        return default if (default := default_backend()).place == "host" else get_backend("numpy")
     library, device = _parsed(name)
     name = library if not device else f"{library}:{device}"
     if name not in _loaded:
@@ -59,13 +62,14 @@ def _by_name(backend: Backend) -> Any:
 
 
 def is_backend_name(name: Any) -> bool:
-    """Whether `name` names a backend: one of the registry, or a device of one that has several ("cupy:1")."""
-    return isinstance(name, str) and name.partition(":")[0] in REGISTRY
+    """Whether `name` names a backend: one of the registry, a device of one ("cupy:1"), "cpu", "cuda", "cuda:1"."""
+    return isinstance(name, str) and (name == "cpu" or name.partition(":")[0] in (*REGISTRY, "cuda"))
 
 
 def _parsed(name: str) -> tuple[str, int]:
     """The library and the device's number in a backend's name."""
     library, colon, number = name.partition(":")
+    library = "cupy" if library == "cuda" else library
     if library not in REGISTRY:
         raise ValueError(f"unknown backend {name!r}; there are {', '.join(REGISTRY)}")
     if not colon:
