@@ -21,7 +21,7 @@ import minigrad as mg
 from minigrad import nn, optim, tree
 from minigrad.tools.gradflow import GradientFlow, gradient_flow
 
-from . import checkpoints, files
+from . import checkpoints, divergence, files
 from .progress import plot_curve
 from .settings import BaseSettings, S, writable
 from .task import Task
@@ -79,7 +79,8 @@ class Trainer:
                 if looking:
                     flow = None if tape is None else _flow(tape, self.task.model)
                     tape = None  # which holds on to all that was recorded
-                    validation = self._look(flow)
+                    with self._failing(f"after step {self.step}", self.step):
+                        validation = self._look(flow)
                     for watcher in self._watchers:
                         watcher.validation(validation)
                     self._save()
@@ -90,20 +91,21 @@ class Trainer:
         task, settings = self.task, self.settings
         batch = self._next_batch()
         task.model.train()
-        with nullcontext() if tape is None else tape:
-            loss = task.loss(batch)
-            task.optimizer.zero_grad()
-            loss.backward()
-        task.carried = tree.detach(task.carried)
-        value = loss.item()
-        try:
+        with self._failing(f"in step {self.step + 1}", self.step + 1):
+            with nullcontext() if tape is None else tape:
+                loss = task.loss(batch)
+                task.optimizer.zero_grad()
+                loss.backward()
+            task.carried = tree.detach(task.carried)
+            value = loss.item()
             if not math.isfinite(value):
-                raise ValueError(f"the loss is {value}; a lower --lr or --clip may help")
-            norm = optim.clip_grad_norm_(task.model.parameters(), settings.clip or math.inf, error_if_nonfinite=True)
-        except ValueError as error:
-            for watcher in self._watchers:
-                watcher.failed(self.step + 1, str(error))
-            raise ValueError(f"training failed in step {self.step + 1}: {error}") from None
+                raise divergence.Diverged(f"the loss is {value}; {divergence.ADVICE}")
+            try:
+                norm = optim.clip_grad_norm_(
+                    task.model.parameters(), settings.clip or math.inf, error_if_nonfinite=True
+                )
+            except ValueError as error:
+                raise divergence.Diverged(f"{error}; {divergence.ADVICE}") from None
         rate = task.optimizer.param_groups[0]["lr"]
         task.optimizer.step()
         if task.schedule is not None:
@@ -114,6 +116,17 @@ class Trainer:
         step = Step(self.step, self.epoch, value, float(norm), rate, self.seconds)
         for watcher in self._watchers:
             watcher.step(step)
+
+    @contextmanager
+    def _failing(self, when: str, step: int) -> Iterator[None]:
+        """Tell the watchers if the training diverges inside, and raise ValueError that says when."""
+        try:
+            with divergence.explained(self.task.model):
+                yield
+        except divergence.Diverged as error:
+            for watcher in self._watchers:
+                watcher.failed(step, str(error))
+            raise ValueError(f"training failed {when}: {error}") from None
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -160,7 +173,9 @@ class Trainer:
     def _look(self, flow: GradientFlow | str | None = None) -> Validation:
         """Measure on held-out data. The gradient flow of the last step goes with it."""
         self.task.model.eval()
+        divergence.check(self.task.model)
         measures = {name: float(value) for name, value in self.task.validate().items()}
+        divergence.check_measures(self.task.model, measures)
         self.validations.append({"step": self.step, **measures})
         if self.task.kept or self.settings.patience:
             self._compare(measures)
@@ -232,6 +247,12 @@ class Trainer:
         if self.best and self.best["weights"] is not None:
             task.model.load_state_dict(self.best["weights"])
         task.model.eval()
+        with self._failing(f"after step {self.step}", self.step):
+            divergence.check(task.model)
+            return self._written(out)
+
+    def _written(self, out: Path) -> dict[str, Any]:
+        task = self.task
         paths = [out / name for name in ("model.safetensors", "metrics.json", "loss.png")]
         files.save(task.model, paths[0], task.format, task.about())
         with mg.no_grad():
@@ -272,6 +293,8 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
     a package that is not installed, BackendError.
     """
     with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads), ExitStack() as stack:
+        # Numbers that are not finite end a training with a message; warnings from deep inside would only hide it.
+        stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
         mg.manual_seed(settings.seed)
         out = writable(settings.out)
         watchers = _watchers(settings)
