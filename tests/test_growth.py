@@ -143,3 +143,13 @@ def test_functions_that_a_program_makes_again_and_again_leave_nothing():
         sine(mg.ones(2, requires_grad=True)).sum().backward()
 
     assert kept_by(run, *range(50)) < 5_000
+
+
+def test_a_list_of_modules_names_each_once(monkeypatch):
+    named = []
+    monkeypatch.setattr(mg.nn.Identity, "_name_scope", lambda self, name: named.append(name))
+    layers = mg.nn.ModuleList()
+    for _ in range(50):
+        layers.append(mg.nn.Identity())
+    assert len(named) <= 100
+    assert named[-1] == "49"

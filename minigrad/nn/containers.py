@@ -193,8 +193,11 @@ class _List(Module, Generic[T]):
     def _put(self, place: int, item: T) -> Any:
         setattr(self, str(place), item)
         self._length = max(self._length, place + 1)
-        self._name_scope(self._scope_name)
+        self._name_item(place)
         return self
+
+    def _name_item(self, place: int) -> None:
+        """Tell an item the name that scopes have for it."""
 
     def _set(self, items: list[T]) -> Any:
         for i in range(self._length):
@@ -214,8 +217,12 @@ class ModuleList(_List[Module]):
 
     def _name_scope(self, name: str) -> None:
         super()._name_scope(name)
-        for i, module in enumerate(self[:]):
-            module._name_scope(f"{name}.{i}" if name else str(i))
+        for place in range(self._length):
+            self._name_item(place)
+
+    def _name_item(self, place: int) -> None:
+        name = self._scope_name
+        vars(self)[str(place)]._name_scope(f"{name}.{place}" if name else str(place))
 
 
 class ParameterList(_List[Parameter]):
