@@ -246,18 +246,15 @@ def _check_exact(primitive: Primitive, kinds: set[str], found: Sequence[Any], ar
     numbers = [a for a in arrays if type(a) is int]
     if len(kinds) == 1 and not numbers and "b" not in kinds:
         return
-    try:
-        common = dtypes.promoted(*found, *numbers)
-    except TypeError as error:
-        raise TypeError(f"{primitive.name} in {local.now.scope}: {error}") from None
+    common = dtypes.promoted(*found, *numbers)
     if common.kind == "b":
         if primitive.numbers:
-            raise TypeError(f"{primitive.name} in {local.now.scope}: of truth values; convert them with astype first")
+            raise TypeError("these are truth values, no numbers; convert them with astype first")
     elif numbers:
         low, high = dtypes.RANGES[common]
         for number in numbers:
             if not low <= number <= high:
-                raise OverflowError(f"{primitive.name} in {local.now.scope}: {number} is out of bounds for {common}")
+                raise OverflowError(f"{number} is out of bounds for {common}")
 
 
 def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool = False) -> list[Any]:

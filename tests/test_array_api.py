@@ -72,7 +72,7 @@ def functions():
             yield name, rest.rstrip(")").split(", ")
 
 
-@pytest.mark.parametrize(("name", "parameters"), functions())
+@pytest.mark.parametrize(("name", "parameters"), list(functions()))
 def test_every_function_has_the_signature_of_the_standard(name, parameters):
     ours = list(inspect.signature(getattr(mg, name)).parameters.values())
     if parameters[0].startswith("*"):
@@ -184,7 +184,7 @@ def promoted(x, y):
     return b
 
 
-@pytest.mark.parametrize(("x", "y"), itertools.product(TYPES, TYPES))
+@pytest.mark.parametrize(("x", "y"), list(itertools.product(TYPES, TYPES)))
 def test_types_are_promoted_as_the_standard_says(x, y):
     a, b = mg.ones(2, dtype=x), mg.ones(2, dtype=y)
     wanted = promoted(x, y)
@@ -265,7 +265,7 @@ def test_vecdot_is_of_the_type_of_matmul(backend):
 @pytest.mark.parametrize("name", ["pow", "floor_divide", "remainder", "fmod", "bitwise_left_shift", "square"])
 def test_truth_values_are_no_numbers_of_eight_bits(name):
     x = mg.tensor([True, True])
-    with pytest.raises(TypeError, match=f"{name} in top level: of truth values"):
+    with pytest.raises(TypeError, match=rf"{name}\(.* in top level: these are truth values"):
         getattr(mg, name)(*([x] if name == "square" else [x, x]))
 
 
@@ -285,6 +285,22 @@ def test_truth_values_are_no_numbers_of_eight_bits(name):
 def test_numbers_outside_of_an_integer_type_are_refused(compute):
     with pytest.raises((OverflowError, ValueError), match=r"out of bounds for int8|too large"):
         compute(mg.tensor([1, 2], dtype="int8"))
+
+
+def test_integer_types_are_not_filled_with_what_they_cannot_hold(backend):
+    for compute, error in (
+        (lambda: mg.full((2,), 1.5, dtype="int8"), TypeError),
+        (lambda: mg.full((2,), math.nan, dtype="int64"), OverflowError),
+        (lambda: mg.full((2,), -1, dtype="uint8"), OverflowError),
+        (lambda: mg.arange(0, 300, 100, dtype="int8"), OverflowError),
+        (lambda: mg.arange(0, 2.5, 0.5, dtype="int64"), TypeError),
+        (lambda: mg.linspace(0, 300, 4, dtype="int8"), OverflowError),
+    ):
+        with pytest.raises(error, match=r"out of bounds for|holds no fractions"):
+            compute()
+    assert mg.full((2,), 2.0, dtype="int8").tolist() == [2, 2]
+    assert mg.arange(250, 256, dtype="uint8").tolist() == [250, 251, 252, 253, 254, 255]
+    assert mg.arange(0.0, 10, 3, dtype="int8").tolist() == [0, 3, 6, 9]
 
 
 def test_comparing_with_a_number_outside_of_the_type_is_exact():

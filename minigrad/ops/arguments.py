@@ -1,10 +1,15 @@
-"""What may stand for a size, a count or a position: integers, but neither floats nor truth values."""
+"""What may stand for a size, a count or a position: integers, but neither floats nor truth values.
+
+And which numbers a data type holds.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+from .. import dtypes
 
 
 def integer(value: Any, what: str) -> int:
@@ -37,3 +42,18 @@ def count(value: Any, what: str) -> int:
     if n < 0:
         raise ValueError(f"{what}: a number >= 0 is expected, not {n}")
     return n
+
+
+def within(value: Any, dtype: np.dtype, what: str) -> None:
+    """Raise OverflowError if a number is beyond the range of an integer type, as infinity and NaN are."""
+    if dtype.kind in "iu" and isinstance(value, (int, float, np.integer, np.floating)):
+        low, high = dtypes.RANGES[dtype]
+        if not low <= value <= high:
+            raise OverflowError(f"{what}: {value} is out of bounds for {dtype}")
+
+
+def exactly(value: Any, dtype: np.dtype, what: str) -> None:
+    """Raise unless an integer type holds a number: OverflowError as `within`, TypeError for a fraction."""
+    within(value, dtype, what)
+    if dtype.kind in "iu" and isinstance(value, (float, np.floating)) and value != int(value):
+        raise TypeError(f"{what}: {dtype} holds no fractions, and so not {value}")

@@ -17,7 +17,7 @@ from ..backends import Backend, default_backend, get_backend
 from ..record import allowed, to_array, wrap
 from ..tensor import Tensor
 from ..version import Foreign, Version
-from .arguments import count, integer, integers
+from .arguments import count, exactly, integer, integers, within
 from .shaping import astype
 
 Shape = int | Sequence[int]
@@ -110,11 +110,16 @@ def full(
     backend: Any = None,
     device: Any = None,
 ) -> Tensor:
-    """A tensor with every element `fill_value`; of the type of the value, floats being float32."""
+    """A tensor with every element `fill_value`; of the type of the value, floats being float32.
+
+    Raises OverflowError or TypeError if `dtype` is of integers and cannot hold the value.
+    """
     where = _where(backend, device)
     if dtype is None:
         dtype = to_array(fill_value, None, where).dtype
-    return _made(where.full(_sizes(shape), fill_value, dtypes.check(dtype)), where, requires_grad)
+    kind = dtypes.check(dtype)
+    exactly(fill_value, kind, "full")
+    return _made(where.full(_sizes(shape), fill_value, kind), where, requires_grad)
 
 
 def zeros(
@@ -169,7 +174,10 @@ def arange(
     backend: Any = None,
     device: Any = None,
 ) -> Tensor:
-    """The numbers start, start + step, ... before `stop`; with one argument, from 0. Integers give int64."""
+    """The numbers start, start + step, ... before `stop`; with one argument, from 0. Integers give int64.
+
+    Raises OverflowError or TypeError if `dtype` is of integers and cannot hold them.
+    """
     if stop is None:
         start, stop = 0, start
     if step == 0:
@@ -182,7 +190,11 @@ def arange(
     if dtype is None:
         floats = any(isinstance(v, (float, np.floating)) for v in (start, stop, step))
         dtype = dtypes.DEFAULT_FLOAT if floats else dtypes.DEFAULT_INT
-    return _made(where.arange(start, stop, step, dtypes.check(dtype)), where, requires_grad)
+    kind = dtypes.check(dtype)
+    n = math.ceil((stop - start) / step)
+    for i in {0, 1, n - 1} & set(range(n)):
+        exactly(start + i * step, kind, "arange")
+    return _made(where.arange(start, stop, step, kind), where, requires_grad)
 
 
 def linspace(
@@ -200,6 +212,8 @@ def linspace(
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
     if kind.kind == "b":
         raise TypeError("linspace: truth values are no numbers at equal distances")
+    for value in (start, stop):
+        within(value, kind, "linspace")
     return _made(where.linspace(start, stop, count(num, "linspace: num"), kind, endpoint), where, requires_grad)
 
 
