@@ -10,10 +10,11 @@ import numpy as np
 
 from .backends import Backend, BackendError, default_backend
 from .backends.base import ANYWHERE, Composed
+from .backends.halves import widened
 from .primitives import PRIMITIVES, Primitive, indexing
 from .record import Recorded, allowed, apply, describe, to_array, wrap
 from .scope import local
-from .tape import GraphError, Node, sweep
+from .tape import GraphError, Leaf, Node, sweep
 
 
 class _Recorder(Composed):
@@ -175,12 +176,27 @@ _lock = threading.Lock()
 def collect(node: Node, g: Any) -> None:
     """Add a gradient to what a node has collected. Several threads may do so at once: none is lost."""
     while True:
-        old = node.grad
-        new = accumulate(old, g)  # outside of the lock: large arrays take their time
+        old, total = node.grad, None
+        if old is not None and node.dtype.itemsize == 2 and isinstance(node, Leaf) and old.node is g.node is None:
+            total = _total(node, old, g)
+            new = as_tensor(total.astype(node.dtype), node.backend)
+        else:
+            new = accumulate(old, g)  # outside of the lock: large arrays take their time
         with _lock:
             if node.grad is old:
                 node.grad = new
+                if node.dtype.itemsize == 2 and isinstance(node, Leaf):
+                    node.total = total
                 return
+
+
+def _total(node: Leaf, old: Any, g: Any) -> Any:
+    """The sum of 16-bit gradients in float32, so that many small ones count: a thousand backward calls, say."""
+    xp: Any = node.backend
+    sofar = widened(old.array)
+    if node.total is not None:  # it holds what rounding left out, but for elements that were set from outside since
+        sofar = xp.where(xp.equal(xp.astype(node.total, dtype=node.dtype), old.array), node.total, sofar)
+    return sofar + widened(g.array)
 
 
 def retain(node: Node, g: Any) -> None:

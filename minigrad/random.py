@@ -201,8 +201,8 @@ def normal(
     if not std >= 0:
         raise ValueError(f"normal: the standard deviation is a number >= 0, not {std}")
     g = _source(generator)
-    x = g.backend.normal(g.source, _sizes(shape), _float(dtype))
-    return _made(_stretched(x, g.backend, std, mean), g.backend, requires_grad)
+    x = _stretched(g.backend.normal, g, _sizes(shape), _float(dtype), std, mean)
+    return _made(x, g.backend, requires_grad)
 
 
 def uniform(
@@ -219,8 +219,8 @@ def uniform(
     if not -math.inf < low <= high < math.inf:
         raise ValueError(f"uniform: there is no number from {low} to {high}")
     g = _source(generator)
-    x = g.backend.uniform(g.source, _sizes(shape), _float(dtype))
-    return _made(_stretched(x, g.backend, high - low, low), g.backend, requires_grad)
+    x = _stretched(g.backend.uniform, g, _sizes(shape), _float(dtype), high - low, low)
+    return _made(x, g.backend, requires_grad)
 
 
 def randint(low: int, high: int, shape: Shape = (), dtype: Any = None, generator: Generator | None = None) -> Tensor:
@@ -298,14 +298,18 @@ def _one_shape(what: str, shape: Any, more: tuple[Any, ...], options: str) -> No
         )
 
 
-def _stretched(x: Any, backend: Backend, factor: float, shift: float) -> Any:
-    """x * factor + shift, in place."""
-    with backend.active():
+def _stretched(draw: Any, g: Generator, shape: Any, kind: Any, factor: float, shift: float) -> Any:
+    """x * factor + shift for what is drawn; of 16-bit floats, rounded once."""
+    if factor == 1 and shift == 0:
+        return draw(g.source, shape, kind)
+    functions: Any = g.backend
+    with g.backend.active():
+        x = draw(g.source, shape, dtypes.float32 if dtypes.is_half(kind) else kind)
         if factor != 1:
             x *= factor
         if shift != 0:
             x += shift
-    return x
+        return functions.astype(x, dtype=kind) if x.dtype != kind else x
 
 
 def _float(dtype: Any) -> Any:

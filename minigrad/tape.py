@@ -110,7 +110,7 @@ class Leaf(Node):
     nobody else asks for its gradient.
     """
 
-    __slots__ = ("label", "open", "version")
+    __slots__ = ("label", "open", "total", "version")
 
     def __init__(
         self, backend: Any, shape: tuple[int, ...], dtype: Any, version: Version | None = None, label: str = ""
@@ -118,6 +118,7 @@ class Leaf(Node):
         super().__init__(None, (), None, {}, backend, local.now.scope, shape, dtype)
         self.label = label
         self.open = True
+        self.total: Any = None  # of 16-bit floats: the gradient before it was rounded, once several were added up
         self.version = version
 
     def successor(self, backend: Any, dtype: Any, version: Version | None) -> Leaf:

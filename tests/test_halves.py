@@ -104,6 +104,30 @@ def test_the_gradients_of_recurrent_layers_are_those_of_float32(make):
         assert np.abs(rounded - exact).max() < 0.01 * np.abs(exact).max()
 
 
+def test_gradients_of_many_backward_calls_add_up_in_float32():
+    """One by one in float16 they would stop at 2048; what is set from outside counts from then on."""
+    w = half([1.0, 1.0], grad=True)
+    for _ in range(3000):
+        w.sum().backward()
+    assert w.grad.dtype == mg.float16
+    assert w.grad.numpy().tolist() == [3000, 3000]
+    w.grad = half([1.0, 3000.0])
+    for _ in range(3):
+        w.sum().backward()
+    assert w.grad.numpy().tolist() == [4, 3004]  # 3003 would be rounded to the even 3004, too
+    w.grad = None
+    w.sum().backward()
+    assert w.grad.numpy().tolist() == [1, 1]
+
+
+def test_random_numbers_are_rounded_once():
+    mg.random.manual_seed(0)
+    assert mg.random.uniform(200_000, dtype="float16").numpy().max() < 1
+    with np.errstate(over="ignore"):
+        wide = np.isfinite(mg.random.normal(1000, std=70000.0, dtype="float16").numpy())
+    assert 500 < wide.sum() < 800  # 65 % lie within float16's range
+
+
 def test_hooks_and_targets_see_16_bits():
     x = half([1.0, 2.0], grad=True)
     y = x * 3

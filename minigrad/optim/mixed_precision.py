@@ -78,7 +78,7 @@ class GradScaler:
             xp = p.backend
             g = p.grad.array
             with xp.active():
-                g = (xp.astype(g, dtype=dtypes.float32) if dtypes.is_half(g.dtype) else g) * (1 / self._scale)
+                g = (xp.astype(g, dtype=dtypes.float32) if dtypes.is_half(g.dtype) else g) / self._scale
             p.node.grad = wrap(g, xp)
             finite = xp.all(xp.isfinite(g))
             found[xp] = xp.logical_and(found[xp], finite) if xp in found else finite
