@@ -1,12 +1,29 @@
-"""Activation functions that are composed of others, by the names and arguments of `torch.nn.functional`."""
+"""Activation functions that `minigrad.ops` lacks, by the names of `torch.nn.functional`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .advice import with_keywords
 from .ops.elementwise import abs, clip, expm1, softplus, where
-from .ops.reductions import as_tensor
+from .ops.reductions import as_tensor, normal_axis
+from .primitives import PRIMITIVES
+from .record import apply
 from .tensor import Tensor
+
+
+@with_keywords
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    x = as_tensor(x)
+    return apply(PRIMITIVES["softmax"], (x,), {"axis": normal_axis(axis, x.ndim, "softmax")})
+
+
+@with_keywords
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """log(softmax(x)) along `axis`, without overflow or cancellation."""
+    x = as_tensor(x)
+    return apply(PRIMITIVES["log_softmax"], (x,), {"axis": normal_axis(axis, x.ndim, "log_softmax")})
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:

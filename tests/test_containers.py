@@ -134,6 +134,7 @@ def test_parameters_in_a_list_and_by_name():
     [
         (lambda: nn.ModuleDict({"a": 3}), TypeError, "ModuleDict holds modules, not a int"),
         (lambda: nn.Sequential(nn.ReLU), TypeError, r"not a type: make it with brackets, as nn.ReLU\(\)"),
+        (lambda: nn.Sequential([nn.ReLU()]), TypeError, r"not a list: write Sequential\(\*modules\)"),
         (lambda: nn.ModuleDict({1: nn.ReLU()}), TypeError, "names in a ModuleDict are strings, not ints"),
         (lambda: nn.ModuleDict({"a.b": nn.ReLU()}), ValueError, "dots separate names"),
         (lambda: nn.ModuleDict({"training": nn.ReLU()}), ValueError, "'training' is an attribute of ModuleDict"),

@@ -207,6 +207,26 @@ def test_distributions(fill, std, bounded):
         assert 0.999 * bounded < bound_of(p) <= bounded * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("settings", [{}, {"mean": 1.0, "std": 0.5, "a": 0.9, "b": 3.0}, {"a": 5.0, "b": 6.0}])
+def test_truncated_normal(settings, backend):
+    stats = pytest.importorskip("scipy.stats")
+    mg.manual_seed(2)
+    p = init.trunc_normal_(nn.Parameter(mg.zeros((40, 50))), **settings)
+    mean, std, a, b = ({"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0} | settings).values()
+    values = p.detach().to("numpy").numpy().ravel()
+    wanted = stats.truncnorm((a - mean) / std, (b - mean) / std, mean, std)
+    assert stats.kstest(values, wanted.cdf).pvalue > 0.01
+    assert a - 1e-6 <= values.min() < values.max() <= b + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"std": 0.0}, "std must be > 0"), ({"a": 2.0}, "nothing to be drawn")]
+)
+def test_truncated_normal_of_nothing(settings, message):
+    with pytest.raises(ValueError, match=message):
+        init.trunc_normal_(mg.zeros(3), **settings)
+
+
 @pytest.mark.parametrize("shape", [(4, 9), (9, 4), (6, 6), (3, 2, 4)])
 def test_orthogonal(shape):
     p = nn.Parameter(mg.zeros(shape))

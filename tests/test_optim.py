@@ -208,6 +208,8 @@ def test_a_parameter_is_given_once():
         ("SGD", {"lr": -0.1}, "SGD: lr must be >= 0, not -0.1"),
         ("SGD", {"momentum": -1}, "momentum must be >= 0"),
         ("SGD", {"lr": math.nan}, "lr must be >= 0, not nan"),
+        ("SGD", {"lr": "0.1"}, "lr must be >= 0, not '0.1'"),
+        ("Adam", {"betas": 0.9}, r"betas are two numbers, as \(0.9, 0.999\), not 0.9"),
         ("SGD", {"nesterov": True}, "nesterov needs a momentum > 0"),
         ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "no dampening"),
         ("Adam", {"betas": (0.9, 1.0)}, r"betas must be >= 0 and < 1, not \(0.9, 1.0\)"),

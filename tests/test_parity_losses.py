@@ -126,6 +126,8 @@ def test_a_class_that_is_masked_out_and_not_wanted():
             TypeError,
             r"so integers, not float64 \(5,\); or probabilities \(5, 4\)",
         ),
+        (lambda: F.cross_entropy(np.zeros((5, 4, 2)), np.zeros((5, 2), int)), ValueError, r"moveaxis\(scores, 1, -1\)"),
+        (lambda: F.cross_entropy(SCORES, TARGETS[:, None]), ValueError, r"give targets\[..., 0\]"),
         (lambda: F.nll_loss(SCORES, SCORES), TypeError, "targets are class indices, so integers, not float64"),
         (lambda: F.binary_cross_entropy([0.5, 1.5], [1.0, 1.0]), ValueError, "must be between 0 and 1.*with_logits"),
         (lambda: F.binary_cross_entropy([NAN], [1.0]), ValueError, "must be between 0 and 1"),

@@ -18,6 +18,8 @@ T = TypeVar("T", Module, Parameter)
 def _check_module(kind: str, module: Any) -> Module:
     if not isinstance(module, Module):
         hint = ": make it with brackets, as nn.ReLU()" if isinstance(module, type) else ""
+        if isinstance(module, (list, tuple)) and kind == "Sequential":
+            hint = ": write Sequential(*modules)"
         raise TypeError(f"{kind} holds modules, not a {type(module).__name__}{hint}")
     return module
 

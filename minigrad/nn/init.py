@@ -86,6 +86,32 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     return _fill(tensor, drawn.array)
 
 
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers from the normal distribution, drawn again until they lie in a..b. They are computed on the host.
+
+    Raises ValueError for a standard deviation that is not positive, and unless a < b and a..b has some probability.
+    """
+    if not std > 0:
+        raise ValueError(f"trunc_normal_: std must be > 0, not {std!r}")
+    import statistics  # slow to load, and seldom needed
+
+    normal = statistics.NormalDist(mean, std)
+    low, high = normal.cdf(a), normal.cdf(b)
+    if not low < high:
+        raise ValueError(f"trunc_normal_: there is nothing to be drawn between a={a!r} and b={b!r}")
+    drawn = random.uniform(tensor.shape, low=low, high=high, dtype="float64", generator=_generator(tensor, generator))
+    inside = np.clip(drawn.to("numpy").numpy(), max(low, 5e-324), min(high, 1 - 2**-53)).reshape(-1)
+    values = np.array([normal.inv_cdf(p) for p in inside.tolist()]).reshape(tensor.shape)  # Wichura 1988
+    return _fill(tensor, np.clip(values, a, b))
+
+
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform over +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
     fan_in, fan_out = _fans(tensor, "xavier_uniform_")

@@ -128,13 +128,16 @@ class Optimizer:
 
     def _check(self, options: Group) -> None:
         """Raise ValueError for options out of range."""
+        what = type(self).__name__
         for name in ("lr", "weight_decay", "momentum", "eps", "lr_decay", "initial_accumulator_value"):
-            if name in options and not options[name] >= 0:
-                raise ValueError(f"{type(self).__name__}: {name} must be >= 0, not {options[name]!r}")
+            if name in options and not (_is_number(options[name]) and options[name] >= 0):
+                raise ValueError(f"{what}: {name} must be >= 0, not {options[name]!r}")
+        if "betas" in options and not (isinstance(options["betas"], (tuple, list)) and len(options["betas"]) == 2):
+            raise ValueError(f"{what}: betas are two numbers, as (0.9, 0.999), not {options['betas']!r}")
         for beta in options.get("betas", (options.get("alpha", 0),)):
-            if not 0 <= beta < 1:
+            if not (_is_number(beta) and 0 <= beta < 1):
                 name = "betas" if "betas" in options else "alpha"
-                raise ValueError(f"{type(self).__name__}: {name} must be >= 0 and < 1, not {options[name]!r}")
+                raise ValueError(f"{what}: {name} must be >= 0 and < 1, not {options[name]!r}")
 
     # --- state --------------------------------------------------------------------------------------------------------
 
@@ -186,6 +189,10 @@ class Optimizer:
             for i, group in enumerate(self.param_groups)
         ]
         return "\n".join([type(self).__name__, *lines])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number, np.ndarray, Tensor))
 
 
 def _is_array(p: Tensor, value: Any) -> bool:
