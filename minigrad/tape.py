@@ -302,6 +302,8 @@ def check_saved(node: Node) -> None:
         )
     versions = list(node.versions or ())
     for i, maker in enumerate(node.inputs):
+        if node.saved[1 + i] is None:
+            continue
         while maker is not None and maker.primitive is not None and maker.primitive.view:
             maker = maker.inputs[0]
         if isinstance(maker, Leaf) and maker.version is not None:
