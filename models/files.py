@@ -78,6 +78,7 @@ def read(path: Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
     if found != format:
         raise ValueError(
             f"{path} is not what minigrad {program_of(format)} writes: its format is {found!r}, not {format!r}"
+            + (f"; minigrad {found.split()[1]} reads it" if len(str(found).split()) == 3 else "")
         )
     return tensors, entry["about"]
 

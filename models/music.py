@@ -233,6 +233,11 @@ class Task(BaseTask):
         if settings.cell in PUBLISHED:
             self.levels = [(f"Chung et al. 2014, {settings.cell}, test", PUBLISHED[settings.cell])]
         self.pieces = read_chorales(fetch("jsb-chorales") if settings.data is None else settings.data)
+        for split, rolls in self.pieces.items():
+            if not rolls:
+                raise ValueError(
+                    f"{settings.data} has no pieces in {split!r}; each of {', '.join(self.pieces)} needs one"
+                )
         self.model: ChordLM = ChordLM(settings.cell, settings.hidden, settings.dropout, settings.recurrent_dropout)
         self.model.start_from(self.pieces["train"])
         self.optimizer = optim.Adam(self.model.parameters(), lr=settings.lr)

@@ -80,8 +80,15 @@ class BaseSettings:
 
 
 def writable(directory: Path) -> Path:
-    """Make a directory and see that files can be written there: better now than after a minute of training."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Make a directory and see that files can be written there: better now than after a minute of training.
+
+    Raises OSError, which says so if there is a file in its place.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        taken = next(path for path in (directory, *directory.parents) if path.exists())
+        raise NotADirectoryError(f"no directory {directory} can be made for the results: {taken} is a file") from None
     probe = directory / ".writable"
     probe.write_bytes(b"")
     probe.unlink()

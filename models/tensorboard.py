@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad import nn
 
+from .settings import writable
 from .watchers import End, Step, Validation, Watcher
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class TensorBoard(Watcher):
         self.directory = directory
         self._make = _library().SummaryWriter
         self._writer: Any = None
-        directory.mkdir(parents=True, exist_ok=True)
+        writable(directory)
 
     def begin(self, trainer: Trainer) -> None:
         self._model: nn.Module = trainer.task.model

@@ -167,7 +167,12 @@ def test_graph_of_chosen_steps(folder, steps, shown):
     [
         (["train", "char-lm", "--text", "nothing.txt"], "there is no file nothing.txt"),
         (["train", "char-lm", "--text", "."], "is a directory"),
-        (["train", "char-lm", "--text", "text.txt", "--out", "text.txt/out"], "text.txt"),
+        (["train", "char-lm", "--text", "text.txt", "--out", "text.txt"], "for the results: text.txt is a file"),
+        (["train", "char-lm", "--text", "text.txt", "--out", "text.txt/out"], "for the results: text.txt is a file"),
+        (
+            ["graph", "adding", "--model", "model"],
+            "its format is 'minigrad char-lm 2', not 'minigrad adding 1'; minigrad",
+        ),
         (["train", "char-lm", "--text", "text.txt", "--batch", "900"], "too short"),
         (["train", "char-lm", "--steps", "0"], "--steps must be at least 1"),
         (["train", "char-lm", "--backend", "abacus"], "unknown backend 'abacus'"),

@@ -239,3 +239,11 @@ def test_silence_is_silent():
     assert not piano.sound(np.zeros((3, 88))).any()
     with pytest.raises(ValueError, match=r"shape \(T, 88\), not \(3, 12\)"):
         piano.sound(np.zeros((3, 12)))
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_each_part_of_the_data_needs_a_piece(split, tmp_path):
+    splits = {"train": [[[60]]], "valid": [[[60]]], "test": [[[60]]]} | {split: []}
+    (tmp_path / "data.json").write_text(json.dumps(splits))
+    with pytest.raises(ValueError, match=rf"data\.json has no pieces in '{split}'"):
+        music.Task(music.Settings(quick=True, data=tmp_path / "data.json"))
