@@ -181,3 +181,46 @@ def test_isin(backend):
     assert mg.isin(mg.tensor([1.0, NAN]), [NAN, 1.0]).tolist() == [True, False]
     assert mg.isin(mg.tensor([1, 2]), []).tolist() == [False, False]
     assert mg.isin(mg.tensor([1, 2]), [], invert=True).tolist() == [True, True]
+
+
+EVERYWHERE = {
+    **{name: (ours, shapes) for name, (ours, _, shapes) in COMPOSED.items()},
+    "scatter": (lambda x, y: mg.scatter(x, 1, [[2, 0, 1], [1, 2, 3]], y), [(2, 5), (2, 3)]),
+    "scatter_add": (lambda x, y: mg.scatter_add(x, 0, [[1, 1, 0], [0, 1, 1]], y), [(2, 3), (2, 3)]),
+    **{
+        f"scatter_reduce {how}": (
+            lambda x, y, how=how: mg.scatter_reduce(x, 0, [[1, 1, 0], [0, 1, 1]], y, how),
+            [(2, 3), (2, 3)],
+        )
+        for how in ("mean", "prod", "amax")
+    },
+    "cummax": (lambda x: mg.cummax(x, 0)[0], [(5, 2)]),
+    "cummin": (lambda x: mg.cummin(x, 1)[0], [(2, 5)]),
+    "vector_norm": (lambda x: mg.linalg.vector_norm(x, 1), [(2, 3)]),
+    "vector_norm of order 3": (lambda x: mg.linalg.vector_norm(x, (0, 1), ord=3), [(2, 3)]),
+    "matrix_norm": (lambda x: mg.linalg.matrix_norm(x, ord=1), [(2, 3, 2)]),
+    "cross": (mg.linalg.cross, [(2, 3), (3,)]),
+    "unique_values": (mg.unique_values, [(2, 3)]),
+    "fmod": (mg.fmod, [(2, 3), (3,)]),
+}
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_composed_functions_on_every_backend(name, backend):
+    """The values of the reference backend, and gradients of first and second order by finite differences."""
+    f, shapes = EVERYWHERE[name]
+    rng = rng_for(name)
+    arrays = [rng.permutation(np.arange(1.0, 1 + np.prod(s, dtype=int)) * 0.37 - 1.3).reshape(s) for s in shapes]
+    arrays = [x + 0.11 * i for i, x in enumerate(arrays)]
+
+    def run(*inputs):
+        outs = f(*inputs)
+        return outs if isinstance(outs, mg.Tensor) else mg.concat([mg.flatten(out) for out in outs])
+
+    wanted = run(*[mg.tensor(x, backend="numpy") for x in arrays])
+    out = run(*[mg.tensor(x) for x in arrays])
+    assert out.device == backend
+    np.testing.assert_allclose(out.to("numpy").numpy(), wanted.numpy(), rtol=1e-12, atol=1e-14)
+    if out.dtype == "float64":
+        assert mg.gradcheck(run, [mg.tensor(x) for x in arrays])
+        assert mg.gradgradcheck(run, [mg.tensor(x) for x in arrays])
