@@ -192,8 +192,9 @@ from .ops.shaping import (
 )
 from .random import manual_seed
 from .recompute import recompute
+from .recording import enable_grad, gc_paused, is_grad_enabled, no_grad
 from .scope import current_scope, scope
-from .tape import GraphError, enable_grad, gc_paused, is_grad_enabled, no_grad
+from .tape import GraphError
 from .tensor import Parameter, Tensor
 from .threads import get_num_threads, set_num_threads
 

@@ -20,8 +20,9 @@ from .gradient import gradients
 from .ops import creation
 from .ops.shaping import concat, reshape, stack
 from .record import describe, wrap
-from .scope import local
-from .tape import GraphError, Leaf, enable_grad
+from .recording import enable_grad
+from .scope import MODE
+from .tape import GraphError, Leaf
 from .tensor import Tensor
 from .version import Version
 
@@ -37,7 +38,7 @@ class _Derivative:
     """
 
     def __init__(self, args: Sequence[Any], positions: Sequence[int]) -> None:
-        self._recording = local.now.recording
+        self._recording = MODE.get().recording
         self.args = list(args)
         self.inputs: list[Tensor] = []
         self._own: list[Leaf] = []
@@ -217,7 +218,7 @@ def vjp(f: _Function, *args: Any) -> tuple[Any, _Function]:
     recorded = d.recorded(value)
 
     def pull(g: Any) -> tuple[Tensor, ...]:
-        record = local.now.recording and (recorded or (isinstance(g, Tensor) and g.node is not None))
+        record = MODE.get().recording and (recorded or (isinstance(g, Tensor) and g.node is not None))
         return tuple(d.results(d.differentiate(value, g, retain_graph=True, create_graph=record)))
 
     return d.returned(value), pull

@@ -9,7 +9,7 @@ from .ops.elementwise import sqrt
 from .ops.reductions import as_tensor, mean
 from .ops.shaping import reshape
 from .record import describe
-from .tape import no_grad
+from .recording import no_grad
 from .tensor import Tensor
 
 

@@ -15,7 +15,7 @@ from . import dtypes
 from .operators import Operators
 from .primitives import PRIMITIVES, Primitive
 from .record import Recorded, apply, describe, to_array, wrap
-from .scope import local
+from .scope import MODE
 from .tape import GraphError, Leaf
 from .version import Version
 
@@ -48,7 +48,7 @@ class Changes(Operators):
         that requires gradients, for a leaf that does so outside `no_grad`, for a view of a computed tensor, and for a
         source whose gradients would be lost; ValueError for another shape.
         """
-        if isinstance(source, Recorded) and source.node is not None and local.now.recording:
+        if isinstance(source, Recorded) and source.node is not None and MODE.get().recording:
             raise GraphError("copy_() would lose the gradients of what is copied: detach() that, or use no_grad()")
         new = to_array(source, self.array.dtype, self.backend)
         if new.shape != self.array.shape:
@@ -118,7 +118,7 @@ def changed(x: Any, name: str, by: str, *others: Any) -> Any:
 
 def replace(x: Any, row: Primitive, others: tuple[Any, ...], by: str) -> Any:
     """`x`, overwritten with what a primitive computes from it and `others`; shape and dtype stay."""
-    recording = local.now.recording
+    recording = MODE.get().recording
     new = apply(row, (x, *others))
     if recording and new.node is not None:
         raise GraphError(
@@ -138,7 +138,7 @@ def check(x: Any, by: str) -> None:
             f"{by}: this tensor was computed from others, and backward may need its values; "
             "write y = ... for a new tensor (y = x.at[index].set(value) for a part of one)"
         )
-    if x.node is not None and local.now.recording:
+    if x.node is not None and MODE.get().recording:
         raise GraphError(
             f"{by}: in-place changes of tensors that require gradients belong under no_grad(); "
             "where gradients are to flow, write y = ... for a new tensor"
@@ -166,7 +166,7 @@ def _operator(symbol: str, row: Primitive) -> tuple[Any, Any]:
     """The operators of tensors, of which leaves that require gradients change; and of parameters, which always do."""
 
     def in_place(self: Any, other: Any) -> Any:
-        if local.now.recording:
+        if MODE.get().recording:
             raise GraphError(
                 f"x {symbol} y would change {describe(self.array)}, a parameter or a leaf that requires gradients, "
                 f"while operations are recorded; write x = x {symbol[:-1]} y for a new tensor, "

@@ -23,8 +23,8 @@ from .ops.reductions import as_tensor, mean
 from .ops.reductions import sum as _sum
 from .ops.shaping import pad
 from .record import describe
+from .recording import gc_paused
 from .scope import scope
-from .tape import gc_paused
 from .tensor import Tensor
 
 # The logarithm of what is impossible. It is finite because the gradient of logaddexp(-inf, -inf) is NaN, the quotient

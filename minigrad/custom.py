@@ -10,7 +10,7 @@ from typing import Any
 from .entry import memory_of
 from .primitives import Primitive
 from .record import Recorded, apply, kept
-from .scope import local
+from .scope import MODE
 
 
 def primitive(
@@ -63,7 +63,7 @@ def primitive(
                 raise TypeError(f"{title}() misses {', '.join(missing)}")
             arrays = [bound.arguments[x] for x in inputs]
             params = {k: bound.arguments[k] for k in options}
-            if read and local.now.recording and any(isinstance(x, Recorded) and x.node is not None for x in arrays):
+            if read and MODE.get().recording and any(isinstance(x, Recorded) and x.node is not None for x in arrays):
                 params.update({k: kept(params[k]) for k in read})
             return apply(row, arrays, params)
 

@@ -20,7 +20,8 @@ from .observe import Observer
 from .ops import creation
 from .primitives import PRIMITIVES
 from .record import Recorded, promote
-from .tape import Leaf, Node, ancestors, check_saved, enable_grad, fit
+from .recording import enable_grad
+from .tape import Leaf, Node, ancestors, check_saved, fit
 from .words import rule_in_words
 
 MOST_NODES = 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -11,9 +10,11 @@ import numpy as np
 from .backends import Backend, BackendError, default_backend
 from .backends.base import ANYWHERE, Composed
 from .backends.halves import widened
+from .lock import LOCK
 from .primitives import PRIMITIVES, Primitive, indexing
 from .record import Recorded, allowed, apply, describe, to_array, wrap
-from .scope import local
+from .recording import enable_grad, no_grad
+from .scope import MODE, SCOPE, restart_counts
 from .tape import GraphError, Leaf, Node, sweep
 
 
@@ -53,7 +54,7 @@ _recorder = _Recorder()
 
 def _lift(node: Node) -> tuple[Any, Any]:
     """The saved values of a node as Tensors with their place in the graph, and the recording functions."""
-    local.now.scope = node.scope.as_backward()
+    SCOPE.set(node.scope.as_backward())
     backend = node.backend
     makers = [node, *node.inputs]
     saved = [
@@ -79,15 +80,15 @@ def gradients(
         ValueError: a seed is missing for an output with several elements, or has another shape.
     """
     starts = [(node_of(out), seed_of(out, seed, create_graph)) for out, seed in zip(outputs, seeds, strict=True)]
-    scope, recording = local.now.scope, local.now.recording
-    local.now.recording = create_graph
+    scope = SCOPE.get()
     try:
         lift = _lift if create_graph else None
-        with outputs[0].backend.active() if outputs else ANYWHERE:  # the sweep may go on to other devices
+        # The sweep may go on to other devices.
+        with outputs[0].backend.active() if outputs else ANYWHERE, enable_grad() if create_graph else no_grad():
             found = sweep(starts, retain_graph=retain_graph, lift=lift, targets=targets)
     finally:
-        local.now.scope, local.now.recording = scope, recording
-        local.now.restart_counts()
+        SCOPE.set(scope)
+        restart_counts()
     return found if create_graph else {node: as_tensor(g, node.backend) for node, g in found.items()}
 
 
@@ -170,9 +171,6 @@ def accumulate(old: Any, new: Any) -> Any:
     return as_tensor(cast("Any", old.backend).add(old.array, new.array), old.backend)
 
 
-_lock = threading.Lock()
-
-
 def collect(node: Node, g: Any) -> None:
     """Add a gradient to what a node has collected. Several threads may do so at once: none is lost."""
     while True:
@@ -182,7 +180,7 @@ def collect(node: Node, g: Any) -> None:
             new = as_tensor(total.astype(node.dtype), node.backend)
         else:
             new = accumulate(old, g)  # outside of the lock: large arrays take their time
-        with _lock:
+        with LOCK:
             if node.grad is old:
                 node.grad = new
                 if node.dtype.itemsize == 2 and isinstance(node, Leaf):
@@ -250,13 +248,11 @@ def transfer(x: Any, target: Backend) -> Any:
     allowed(x.dtype, target)
     shared = source.place == target.place
     array = x.array if shared else _moved(x.array, source, target)
-    if x.node is None or not local.now.recording:
+    if x.node is None or not MODE.get().recording:
         return wrap(array, target, None, x.version if shared else None)
     params = {"source": source, "target": target}
-    node = Node(
-        SHARE if shared else TRANSFER, (x.node,), (None, None), params, target, local.now.scope, x.shape, x.dtype
-    )
-    for observer in local.now.observers:
+    node = Node(SHARE if shared else TRANSFER, (x.node,), (None, None), params, target, SCOPE.get(), x.shape, x.dtype)
+    for observer in MODE.get().observers:
         observer.on_record(node, (x,), array)
     return wrap(array, target, node, x.version if shared else None)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Hook = Callable[[Any, Any], Any]  # (node, gradient) -> its replacement, or None
+from .lock import LOCK
 
-_lock = threading.Lock()
+Hook = Callable[[Any, Any], Any]  # (node, gradient) -> its replacement, or None
 
 
 class Handle:
@@ -36,7 +35,7 @@ class Hooks:
 
     def add(self, hook: Hook) -> Handle:
         """Call this one, too."""
-        with _lock:
+        with LOCK:
             self._hooks = (*self._hooks, hook)
         return Handle(lambda: self.discard(lambda other: other is hook))
 
@@ -46,7 +45,7 @@ class Hooks:
 
     def discard(self, unwanted: Callable[[Hook], bool]) -> None:
         """Take away those for which `unwanted` is true."""
-        with _lock:
+        with LOCK:
             self._hooks = tuple(hook for hook in self._hooks if not unwanted(hook))
 
     def __iter__(self) -> Iterator[Hook]:
@@ -62,7 +61,7 @@ def hooks_of(node: Any) -> Hooks:
     """The hooks of a node, made where there are none yet."""
     hooks: Hooks = node.hooks
     if hooks is None:
-        with _lock:
+        with LOCK:
             if node.hooks is None:
                 node.hooks = Hooks()
             hooks = node.hooks

@@ -13,7 +13,7 @@ from . import dtypes
 from .backends.deferred import DEFERRED
 from .entry import Constant, Entry, memory_of, norm_of, summary
 from .record import Recorded
-from .scope import local
+from .scope import MODE, SCOPE, Mode
 from .source import calling_line
 from .tape import Node
 from .tape_table import table
@@ -22,14 +22,16 @@ UNFOLDED_LINES = 40  # a tape of so many lines is printed whole
 
 
 class Observer:
-    """Base of the context managers that see every node recorded in this thread while they are open."""
+    """Base of the context managers that see what is recorded, in this thread or asyncio task, while they are open."""
 
     def __enter__(self) -> Any:
-        local.now.observers = (*local.now.observers, self)
+        mode = MODE.get()
+        MODE.set(Mode(mode.recording, (*mode.observers, self), mode.entered))
         return self
 
     def __exit__(self, *_: object) -> None:
-        local.now.observers = tuple(o for o in local.now.observers if o is not self)
+        mode = MODE.get()
+        MODE.set(Mode(mode.recording, tuple(o for o in mode.observers if o is not self), mode.entered))
 
     def on_record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
         """Called after each recorded operation with its node, its inputs and its output array."""
@@ -107,7 +109,7 @@ class Tape(Observer):
         if key not in self._numbers or (x.node is None and key not in self._constants):
             if x.node is None:
                 self._constants[key] = x.array
-                node: Node = Constant(None, (), None, {}, x.backend, local.now.scope, x.array.shape, x.array.dtype)
+                node: Node = Constant(None, (), None, {}, x.backend, SCOPE.get(), x.array.shape, x.array.dtype)
             else:
                 node = x.node
                 if node.primitive is None:

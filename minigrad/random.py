@@ -25,6 +25,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from . import dtypes
@@ -139,14 +140,8 @@ def default_generator(backend: Any = None) -> Generator:
     return _generators[where.name]
 
 
-class _Watchers(threading.local):
-    """Who wants to know, in this thread, which generators are drawn from."""
-
-    def __init__(self) -> None:
-        self.open: list[Draws] = []
-
-
-_watchers = _Watchers()
+# Who wants to know, in this thread or asyncio task, which generators are drawn from.
+_watchers: ContextVar[tuple[Draws, ...]] = ContextVar("watchers", default=())
 
 
 class Draws:
@@ -156,11 +151,11 @@ class Draws:
         self._states: list[tuple[Generator, Any]] = []
 
     def __enter__(self) -> Draws:
-        _watchers.open.append(self)
+        _watchers.set((*_watchers.get(), self))
         return self
 
     def __exit__(self, *_: object) -> None:
-        _watchers.open.remove(self)
+        _watchers.set(tuple(watcher for watcher in _watchers.get() if watcher is not self))
 
     def note(self, generator: Generator) -> None:
         """Called before numbers are drawn."""
@@ -182,7 +177,7 @@ class Draws:
 
 def _source(generator: Generator | None, backend: Any = None) -> Generator:
     source = default_generator(backend) if generator is None else generator
-    for watcher in _watchers.open:
+    for watcher in _watchers.get():
         watcher.note(source)
     return source
 

@@ -18,8 +18,9 @@ from .ops.shaping import astype, concat, reshape
 from .primitives import Primitive
 from .random import Draws
 from .record import describe, kept, watched, wrap
-from .scope import local
-from .tape import GraphError, Leaf, Node, ancestors, enable_grad
+from .recording import enable_grad
+from .scope import MODE, SCOPE
+from .tape import GraphError, Leaf, Node, ancestors
 from .tensor import Tensor
 from .version import Version, new_index
 
@@ -38,7 +39,7 @@ def recompute(function: Callable[..., Any], *args: Any) -> Any:
     Raises GraphError if the function reads a tensor that was computed outside and is not among its arguments, and
     BackendError for tensors of several backends.
     """
-    if not local.now.recording:
+    if not MODE.get().recording:
         return function(*args)
     given = tree.leaves(args)
     begin = new_index()
@@ -52,9 +53,9 @@ def recompute(function: Callable[..., Any], *args: Any) -> Any:
     packed = _packed(outputs)
     # The arguments' places alone: the node keeps their arrays, and lets go of them after backward.
     places = kept(tree.map(lambda x: wrap(None, x.backend), args))
-    replay = _Replay(function, places, draws, local.now.scope, [x.node is not None for x in given], parameters)
+    replay = _Replay(function, places, draws, SCOPE.get(), [x.node is not None for x in given], parameters)
     node = _node(replay, packed, given, constants)
-    for observer in local.now.observers:
+    for observer in MODE.get().observers:
         observer.on_record(node, given, packed.array)
     return _unpacked(result, wrap(packed.array, packed.backend, node))
 
@@ -102,9 +103,8 @@ class _Replay:
         return result
 
     def _vjp(self, g: Tensor, tensors: Sequence[Any], create_graph: bool = False) -> list[Any]:
-        now = local.now
-        outer = now.scope
-        now.scope = self.scope.as_backward() if create_graph else self.scope
+        outer = SCOPE.get()
+        SCOPE.set(self.scope.as_backward() if create_graph else self.scope)
         was_open = [leaf.open for leaf in self.parameters]
         for leaf in self.parameters:
             leaf.open = True
@@ -112,7 +112,7 @@ class _Replay:
             with enable_grad(), self.draws.again():
                 packed = _packed(_tracked(self.function(*tree.filled(self.args, tensors))))
         finally:
-            now.scope = outer
+            SCOPE.set(outer)
             for leaf, was in zip(self.parameters, was_open, strict=True):
                 leaf.open = was
         leaves = [x.node if wanted else None for x, wanted in zip(tensors, self.tracked)] + [*self.parameters]
@@ -128,9 +128,7 @@ def _node(replay: _Replay, packed: Tensor, given: list[Any], constants: list[Ver
     rest = len(replay.parameters) + len(constants)  # what the function reads, without being given it
     inputs = [*(x.node for x in given), *replay.parameters, *(None for _ in constants)]
     saved = [None, *(_saved(x) for x in given), *(True for _ in range(rest))]
-    node = Node(
-        RECOMPUTE, inputs, tuple(saved), {"replay": replay}, backend, local.now.scope, packed.shape, packed.dtype
-    )
+    node = Node(RECOMPUTE, inputs, tuple(saved), {"replay": replay}, backend, SCOPE.get(), packed.shape, packed.dtype)
     _, versions = watched(given, inputs[: len(given)], 0)
     first = len(inputs) - len(constants)
     node.versions = [*(versions or ()), *enumerate(constants, first)]

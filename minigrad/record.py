@@ -11,14 +11,13 @@ import numpy as np
 from . import dtypes
 from .backends import Backend, BackendError, default_backend, halves
 from .primitives import Primitive
-from .scope import local
+from .scope import MODE, SCOPE
 from .tape import Node
 from .version import Foreign, Version, new_index
 
 NO_PARAMS: dict[str, Any] = {}
 Watched = list[tuple[int, Version]] | None
 SCALARS = frozenset((float, int, bool))
-ENDS = frozenset((int, type(None)))  # of slices
 
 
 class Recorded:
@@ -38,6 +37,7 @@ class Recorded:
 
 
 _new: Callable[[Any], Any] = object.__new__
+_mode, _scope = MODE.get, SCOPE.get
 
 
 def wrap(array: Any, backend: Backend, node: Node | None = None, version: Version | None = None) -> Any:
@@ -119,8 +119,8 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     t.array = out
     t.backend = backend
     t.version = inputs[0].version if primitive.view else None
-    now = local.now
-    if dtype is None or not (primitive.differentiable and now.recording):
+    mode = _mode()
+    if dtype is None or not (primitive.differentiable and mode.recording):
         t.node = None
         return t
     t.node = node = _new(Node)
@@ -130,13 +130,13 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     node.params = params
     node.backend = backend
     node.index = new_index()
-    node.scope = now.scope
+    node.scope = _scope()
     node.shape = out.shape
     node.dtype = out_dtype
     node.versions = versions
     node.hooks = node.grad = None
-    if now.observers:
-        for observer in now.observers:
+    if mode.observers:
+        for observer in mode.observers:
             observer.on_record(node, inputs, out)
     return t
 
@@ -274,14 +274,14 @@ def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool =
             x = wrap(to_array(x, None, backend), backend, None, Foreign())
         elif isinstance(x, np.ndarray):
             raise BackendError(
-                f"{primitive.name} in {local.now.scope}: a NumPy array met a tensor of backend {backend.name}; "
+                f"{primitive.name} in {SCOPE.get()}: a NumPy array met a tensor of backend {backend.name}; "
                 f"nothing moves silently: use mg.tensor(array, backend={backend.name!r})"
             )
         elif not (x is None or isinstance(x, Recorded)):
-            raise TypeError(f"{primitive.name} in {local.now.scope}: a {type(x).__name__} is not a tensor or a number")
+            raise TypeError(f"{primitive.name} in {SCOPE.get()}: a {type(x).__name__} is not a tensor or a number")
         operands.append(x)
     if all_tensors and all(x is None for x in operands):
-        raise TypeError(f"{primitive.name} in {local.now.scope}: None is not a tensor or a number")
+        raise TypeError(f"{primitive.name} in {SCOPE.get()}: None is not a tensor or a number")
     return operands
 
 
@@ -345,10 +345,12 @@ def raw_index(index: Any, backend: Backend, keep: bool = True) -> Any:
     if kind is int:
         return index
     if kind is slice:
-        if not keep or (type(index.start) in ENDS and type(index.stop) in ENDS and type(index.step) in ENDS):
+        start, stop = index.start, index.stop
+        if not keep or (
+            index.step is None and (stop is None or type(stop) is int) and (start is None or type(start) is int)
+        ):
             return index
-        ends = index.start, index.stop, index.step
-        return slice(*(end.__index__() if hasattr(end, "__index__") else end for end in ends))
+        return slice(*(x.__index__() if hasattr(x, "__index__") else x for x in (start, stop, index.step)))
     if isinstance(index, tuple):
         return tuple([raw_index(part, backend, keep) for part in index])
     changeable = keep and isinstance(index, np.ndarray)
@@ -370,7 +372,7 @@ def raw_index(index: Any, backend: Backend, keep: bool = True) -> Any:
     if hasattr(index, "dtype"):
         if index.dtype.kind not in "biu":
             raise IndexError(f"tensors are indexed by integers and truth values, not by {index.dtype}")
-        return index.copy() if changeable and local.now.recording else index
+        return index.copy() if changeable and MODE.get().recording else index
     if index is None or index is Ellipsis or isinstance(index, int):
         return index
     raise IndexError(f"a {type(index).__name__} cannot index a tensor")
@@ -401,7 +403,7 @@ def describe(x: Any) -> str:
 def _mixed(primitive: Primitive, inputs: Sequence[Any]) -> BackendError:
     names = " and ".join(dict.fromkeys(x.backend.name for x in inputs if isinstance(x, Recorded)))
     return BackendError(
-        f"{primitive.name} in {local.now.scope}: tensors of backends {names} met; move one with .to(backend)"
+        f"{primitive.name} in {SCOPE.get()}: tensors of backends {names} met; move one with .to(backend)"
     )
 
 
@@ -423,7 +425,7 @@ def _explained(error: Exception, primitive: Primitive, inputs: Sequence[Any], pa
     """
     given = ", ".join(describe(x) for x in inputs)
     options = "".join(f", {name}={value!r}" for name, value in params.items() if not hasattr(value, "shape"))
-    where = f"{primitive.name}({given}{options}) in {local.now.scope}"
+    where = f"{primitive.name}({given}{options}) in {SCOPE.get()}"
     if type(error) in KINDS or type(error).__module__.partition(".")[0] in LIBRARIES:
         kinds: tuple[Any, ...] = type(error).__mro__
         for kind in kinds:

@@ -1,4 +1,4 @@
-"""Scopes: in which module call, of which time step, does this thread work now?
+"""Scopes: in which module call, of which time step, does this thread, or this asyncio task, work now?
 
 Every recorded node keeps a reference to the scope it was made in, so that drawings, tables, profiles and error
 messages can all say *where*. A scope is entered by a module call, by `nn.Recurrent` for each time step, or by hand:
@@ -12,9 +12,11 @@ A module that is called again and again in the same surrounding scope numbers it
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
+from contextvars import ContextVar
 from typing import Any
+
+from .settings import Entered
 
 
 class Calls:
@@ -27,13 +29,19 @@ class Calls:
         self.count = 0
 
 
-NO_LABELS: dict[str, int] = {}
+class Callers(dict[Hashable, Calls]):
+    """Who was called inside one scope, by key; `labels` has the last number that was put behind each name, from 1."""
+
+    __slots__ = ("labels",)
+
+    def __init__(self) -> None:
+        self.labels: dict[str, int] = {}
 
 
 class Scope:
     """One entered scope: a name, a parent and, where the name repeats, a time step."""
 
-    __slots__ = ("_calls", "_labels", "_siblings", "_step", "_twin", "backward", "name", "parent")
+    __slots__ = ("_calls", "_siblings", "_step", "_twin", "backward", "name", "parent")
 
     def __init__(
         self,
@@ -48,8 +56,7 @@ class Scope:
         self.backward = backward
         self._step = step
         self._siblings = siblings
-        self._calls: dict[Hashable, Calls] | None = None
-        self._labels: dict[str, int] = NO_LABELS  # label -> the last number that was put behind it, from 1
+        self._calls: Callers | None = None
         self._twin: Scope | None = None
 
     @property
@@ -67,25 +74,31 @@ class Scope:
         """
         if step is not None or name is None or not count:
             return Scope(name, self, step, backward=self.backward)
-        calls = self._calls_of(name, name if key is None else key)
+        if key is None:
+            key = name
+        calls = (self._calls or self._counted()).get(key)
+        if calls is None:
+            calls = self._first(name, key)
         scope = Scope(calls.label, self, calls.count, calls, self.backward)
         calls.count += 1
         return scope
 
-    def _calls_of(self, name: str, key: Hashable) -> Calls:
-        if self._calls is None:
-            self._calls, self._labels = {}, {}
-        calls = self._calls.get(key)
-        if calls is None:
-            labels = self._labels
-            label, number = name, labels.get(name, 0) + 1
-            if number > 1:
-                while (label := f"{name}#{number}") in labels:
-                    number += 1
-                labels[label] = 1
-            labels[name] = number
-            calls = self._calls[key] = Calls(label)
+    def _first(self, name: str, key: Hashable) -> Calls:
+        known = self._counted()
+        labels = known.labels
+        label, number = name, labels.get(name, 0) + 1
+        if number > 1:
+            while (label := f"{name}#{number}") in labels:
+                number += 1
+            labels[label] = 1
+        labels[name] = number
+        calls = known[key] = Calls(label)
         return calls
+
+    def _counted(self) -> Callers:
+        if self._calls is None:
+            self._calls = Callers()
+        return self._calls
 
     def as_backward(self) -> Scope:
         """This scope, marked as backward: where nodes belong that a derivative rule records."""
@@ -124,30 +137,55 @@ class Scope:
         return f"<Scope {self}>"
 
 
-class Now:
-    """What one thread is doing: its scope, whether it records, and who watches."""
+class _Top(Scope):
+    """Outside of all scopes. There is one for all, but each thread and task counts its own calls in it."""
 
-    __slots__ = ("observers", "recording", "scope")
+    __slots__ = ("_own",)
 
-    def __init__(self) -> None:
-        self.scope = Scope(None, None)
-        self.recording = True
-        self.observers: tuple[Any, ...] = ()
+    def __init__(self, backward: bool = False) -> None:
+        super().__init__(None, None, backward=backward)
+        self._own: ContextVar[Callers | None] = ContextVar("calls", default=None)
+        if not backward:
+            self._twin = _Top(backward=True)
 
-    def restart_counts(self) -> None:
-        """Begin counting module calls at zero again, if no scope is open: a new unrolling starts."""
-        if self.scope.parent is None:
-            self.scope = Scope(None, None)
+    def _counted(self) -> Callers:
+        calls = self._own.get()
+        if calls is None:
+            calls = Callers()
+            self._own.set(calls)
+        return calls
+
+    def restart(self) -> None:
+        """Begin counting at zero again."""
+        self._own.set(None)
+        if isinstance(self._twin, _Top):
+            self._twin.restart()
 
 
-class ThreadState(threading.local):
-    """`now` is this thread's `Now`. Looking into a thread-local costs as much as a small function call: do it once."""
+class Mode:
+    """Whether operations are recorded, and who watches. Never changed, as tasks share it: another one is set instead.
 
-    def __init__(self) -> None:
-        self.now = Now()
+    `entered` are the open blocks that switched recording, with the mode that each found; see `settings`.
+    """
+
+    __slots__ = ("entered", "observers", "recording")
+
+    def __init__(self, recording: bool = True, observers: tuple[Any, ...] = (), entered: Entered = ()) -> None:
+        self.recording = recording
+        self.observers = observers
+        self.entered = entered
 
 
-local = ThreadState()
+# Where we are. A new thread starts at the top, recording; an asyncio task goes on as the one that started it.
+TOP = _Top()
+SCOPE: ContextVar[Scope] = ContextVar("scope", default=TOP)
+MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never changed
+
+
+def restart_counts() -> None:
+    """Begin counting module calls at zero again, if no scope is open: a new unrolling starts."""
+    if SCOPE.get() is TOP:
+        TOP.restart()
 
 
 class scope:
@@ -162,18 +200,23 @@ class scope:
         if name is None and step is None:
             raise ValueError("scope() needs a name, a step, or both")
         self._name, self._step = name, step
-        self._outer: list[Scope] = []
+        self._entered: list[Scope] = []
 
     def __enter__(self) -> Scope:
-        now = local.now
-        self._outer.append(now.scope)
-        now.scope = now.scope.child(self._name, step=self._step, count=now.recording)
-        return now.scope
+        entered = SCOPE.get().child(self._name, step=self._step, count=MODE.get().recording)
+        self._entered.append(entered)
+        SCOPE.set(entered)
+        return entered
 
     def __exit__(self, *_: object) -> None:
-        local.now.scope = self._outer.pop()
+        scope: Scope | None = SCOPE.get()
+        while scope is not None and scope not in self._entered:  # one that was opened inside may be open still
+            scope = scope.parent
+        if scope is not None and scope.parent is not None:
+            self._entered.remove(scope)
+            SCOPE.set(scope.parent)
 
 
 def current_scope() -> Scope:
-    """The scope that this thread is in."""
-    return local.now.scope
+    """The scope that this thread, or this asyncio task, is in."""
+    return SCOPE.get()

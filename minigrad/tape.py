@@ -7,17 +7,14 @@ of falling index. It knows no primitive by name: it asks each node's primitive f
 
 from __future__ import annotations
 
-import functools
-import gc
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from types import TracebackType
 from typing import Any
 
 from .backends.deferred import DEFERRED
 from .backends.halves import FLOAT32, widened
 from .hooks import Handle, Hook, Hooks, hooks_of
-from .scope import Scope, local
+from .scope import SCOPE, Scope
 from .version import Version, new_index
 
 
@@ -115,7 +112,7 @@ class Leaf(Node):
     def __init__(
         self, backend: Any, shape: tuple[int, ...], dtype: Any, version: Version | None = None, label: str = ""
     ) -> None:
-        super().__init__(None, (), None, {}, backend, local.now.scope, shape, dtype)
+        super().__init__(None, (), None, {}, backend, SCOPE.get(), shape, dtype)
         self.label = label
         self.open = True
         self.total: Any = None  # of 16-bit floats: the gradient before it was rounded, once several were added up
@@ -335,62 +332,3 @@ def _on_the_way(outputs: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
         if any(parent in found for parent in node.inputs):
             found.add(node)
     return found
-
-
-class _Recording:
-    """Context manager and decorator that switches recording in this thread."""
-
-    _value = True
-
-    def __init__(self) -> None:
-        self._outer: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._outer.append(local.now.recording)
-        local.now.recording = self._value
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        local.now.recording = self._outer.pop()
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return wrapped
-
-
-class no_grad(_Recording):
-    """Switch recording off in this thread: results need no gradients. A context manager and a decorator."""
-
-    _value = False
-
-
-class enable_grad(_Recording):
-    """Switch recording on again inside `no_grad`. A context manager and a decorator."""
-
-    _value = True
-
-
-def is_grad_enabled() -> bool:
-    """Whether this thread records."""
-    return local.now.recording
-
-
-class gc_paused:
-    """Context manager: keep Python's cyclic garbage collector from walking a graph while it grows.
-
-    Graphs have no reference cycles, so the collector finds nothing in them; but it looks, again and again, as a loop
-    over thousands of time steps makes objects. `nn.Recurrent` pauses it while unrolling. For the whole process.
-    """
-
-    def __enter__(self) -> None:
-        self._was_on = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        if self._was_on:
-            gc.enable()

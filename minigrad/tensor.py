@@ -16,7 +16,7 @@ from .copies import Copies
 from .gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
 from .primitives import Primitive, elementwise, indexing, shaping
 from .record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
-from .scope import local
+from .scope import MODE
 from .tape import GraphError, Handle, Leaf, hooks_of
 from .version import Version
 
@@ -103,7 +103,7 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
 
         Copy it to change it. Raises GraphError if gradients are recorded for this tensor: detach() first.
         """
-        if self.node is not None and local.now.recording:
+        if self.node is not None and MODE.get().recording:
             raise GraphError("this tensor requires gradients, which NumPy would lose: use .detach().numpy()")
         return self._host()
 
@@ -284,7 +284,9 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
     # --- indexing -----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        return apply(indexing.getitem, (self,), {"index": raw_index(index, self.backend, self.node is not None)})
+        if type(index) is not int:
+            index = raw_index(index, self.backend, self.node is not None)
+        return apply(indexing.getitem, (self,), {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(

@@ -19,6 +19,9 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
+from .lock import LOCK
+from .settings import Entered, left
+
 LARGE = 1 << 21  # elements; with fewer, waking a thread takes as long as it saves
 GRAIN = 1 << 10  # vectors are cut at multiples of so many elements
 
@@ -28,6 +31,7 @@ class _State:
 
     def __init__(self) -> None:
         self.count = 1
+        self.entered: Entered = ()
         self.pool: ThreadPoolExecutor | None = None
         self.size = 0
 
@@ -47,7 +51,7 @@ def get_num_threads() -> int:
 
 
 class set_num_threads:
-    """Let n threads compute, in the whole process; as a context manager, until its end.
+    """Let n threads compute, in the whole process; as a context manager, until its end, or that of those it overlaps.
 
     mg.set_num_threads(1)
 
@@ -84,13 +88,18 @@ class set_num_threads:
         _state.count = n.__index__()
 
     def __enter__(self) -> int:
+        with LOCK:
+            _state.entered = (*_state.entered, (self, (self._outer, self._limits)))
         return _state.count
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _state.count = self._outer
-        self._limits.restore_original_limits()
+        with LOCK:
+            _state.entered, found = left(_state.entered, self, None)
+        if found is not None:
+            _state.count = found[0]
+            found[1].restore_original_limits()
 
 
 def cut(n: int, grain: int = 1) -> list[slice]:

@@ -9,11 +9,10 @@ of it backward needs is copied when it is saved. `docs/how-it-works.md` lists wh
 from __future__ import annotations
 
 import itertools
-import threading
+
+from .lock import LOCK
 
 new_index = itertools.count().__next__  # positions on the tape, and times of changes, are of one sequence
-
-_lock = threading.Lock()
 
 
 class Version:
@@ -29,7 +28,7 @@ class Version:
 
     def change(self, by: str) -> None:
         """Note a change made now by `by` (a name for the error message)."""
-        with _lock:  # or another thread's later change would be overwritten by this earlier one
+        with LOCK:  # or another thread's later change would be overwritten by this earlier one
             self.changed_at = Version.latest = new_index()
             self.changed_by = by
 

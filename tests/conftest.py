@@ -10,7 +10,7 @@ import pytest
 from browser import browser, browser_page, browser_problems  # noqa: F401 - fixtures
 
 import minigrad as mg
-from minigrad.scope import local
+from minigrad.scope import MODE, restart_counts
 
 
 def has_gpu():
@@ -88,14 +88,14 @@ def without_gc():
 @pytest.fixture
 def unnumbered():
     """Forget the calls of tests before this one that did not go backward."""
-    local.now.restart_counts()
+    restart_counts()
 
 
 @pytest.fixture(autouse=True)
 def settled():
     """No test may leave another default backend, an open scope, an observer, or recording switched off."""
     yield
-    left = mg.default_backend().name, str(mg.current_scope()), mg.is_grad_enabled(), local.now.observers
+    left = mg.default_backend().name, str(mg.current_scope()), mg.is_grad_enabled(), MODE.get().observers
     assert left == ("numpy", "top level", True, ())
 
 

@@ -7,6 +7,8 @@ import importlib
 from types import TracebackType
 from typing import Any
 
+from ..lock import LOCK
+from ..settings import Entered, left
 from .base import Backend, BackendUnavailable
 
 # name -> (module, class, how to install what it needs)
@@ -119,6 +121,7 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 _default: list[Backend] = [get_backend("numpy")]
+_entered: list[Entered] = [()]
 
 
 def default_backend() -> Backend:
@@ -127,7 +130,9 @@ def default_backend() -> Backend:
 
 
 class use_backend:
-    """Set where new tensors go, in the whole process; as a context manager, until its end.
+    """Set where new tensors go, in the whole process, so in all threads and tasks; as a context manager, until its end.
+
+    Where several of them overlap, the last to begin counts, and after all the first setting holds again.
 
     mg.use_backend("numba")
 
@@ -143,9 +148,12 @@ class use_backend:
         _default[0] = get_backend(name)
 
     def __enter__(self) -> Backend:
+        with LOCK:
+            _entered[0] = (*_entered[0], (self, self._outer))
         return _default[0]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _default[0] = self._outer
+        with LOCK:
+            _entered[0], _default[0] = left(_entered[0], self, _default[0])

@@ -7,7 +7,7 @@ from typing import Any
 from .. import functional as F
 from ..ops import creation
 from ..record import describe
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Parameter, Tensor
 from . import init
 from .layers import check_size

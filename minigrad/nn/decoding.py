@@ -33,7 +33,7 @@ from ..ops.reductions import argmax, as_tensor, cumulative_sum
 from ..ops.reductions import max as _max
 from ..random import Generator
 from ..record import describe
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Tensor
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]

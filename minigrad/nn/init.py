@@ -18,7 +18,7 @@ from ..ops.creation import zeros
 from ..ops.shaping import concat
 from ..random import Generator
 from ..record import wrap
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Tensor
 from .module import Module
 from .utils import with_cells

@@ -9,7 +9,7 @@ from typing import Any
 from .. import functional as F
 from ..ops import creation, shaping
 from ..random import Generator
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module

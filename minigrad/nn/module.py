@@ -15,12 +15,14 @@ from .. import dtypes
 from ..backends import Backend, BackendError, is_backend_name
 from ..optim.parameters import forget_gradients
 from ..record import to_array
-from ..scope import local
-from ..tape import Handle, Leaf, no_grad
+from ..recording import no_grad
+from ..scope import MODE, SCOPE
+from ..tape import Handle, Leaf
 from ..tensor import Parameter, Tensor
 from .verbs import Verbs, check_factory_keywords
 
 _new_serial = itertools.count().__next__
+_scope, _enter, _mode = SCOPE.get, SCOPE.set, MODE.get
 
 
 class LoadResult(NamedTuple):
@@ -78,18 +80,14 @@ class Module(Verbs):
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        hooked = self._pre_hooks or self._hooks
-        return self._in_scope(self._forward_with_hooks if hooked else self.forward, *args, **kwargs)
-
-    def _in_scope(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function inside this module's scope; see `Scope.child` on how calls are numbered."""
-        now = local.now
-        outer = now.scope
-        now.scope = outer.child(self._scope_name or type(self).__name__, key=self._serial, count=now.recording)
+        outer = _scope()  # inside a scope of its own; see `Scope.child` on how calls are numbered
+        _enter(outer.child(self._scope_name or type(self).__name__, key=self._serial, count=_mode().recording))
         try:
-            return function(*args, **kwargs)
+            if self._pre_hooks or self._hooks:
+                return self._forward_with_hooks(*args, **kwargs)
+            return self.forward(*args, **kwargs)
         finally:
-            now.scope = outer
+            _enter(outer)
 
     def _forward_with_hooks(self, *args: Any, **kwargs: Any) -> Any:
         for hook in tuple(self._pre_hooks.values()):

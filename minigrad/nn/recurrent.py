@@ -11,8 +11,8 @@ from ..ops.reductions import as_tensor
 from ..ops.shaping import concat, permute_dims, stack
 from ..recompute import recompute
 from ..record import describe
-from ..scope import local
-from ..tape import gc_paused
+from ..recording import gc_paused
+from ..scope import MODE, SCOPE
 from ..tensor import Tensor
 from .cells import Cell
 from .module import Module
@@ -107,7 +107,7 @@ class Recurrent(Module):
     def _segments(self, steps: int) -> list[tuple[int, int]]:
         """Where the parts begin and end that are recomputed one by one; one part if nothing is recomputed."""
         length = steps
-        if self.recompute and local.now.recording:
+        if self.recompute and MODE.get().recording:
             length = math.isqrt(steps - 1) + 1 if self.recompute is True else self.recompute
         return [(a, min(a + length, steps)) for a in range(0, steps, length)]
 
@@ -143,19 +143,19 @@ class Recurrent(Module):
         rest = constants or ()
         outputs: list[Any] = []
         ended: list[Any] = []
-        now = local.now
-        outer = now.scope
+        outer = SCOPE.get()
         try:
             with gc_paused():
                 for step in order:
-                    now.scope = inner = outer.child(None, step=step.time)
+                    inner = outer.child(None, step=step.time)
+                    SCOPE.set(inner)
                     if step.rows < count:
                         state, over = shrink(state, step.rows, count)
                         ended.append(over)
                         count = step.rows
                     x_t = x[step.at]
                     if name is not None:  # a step is called past the module, which would count calls
-                        now.scope = inner.child(name, count=False)
+                        SCOPE.set(inner.child(name, count=False))
                     result = compute(x_t, state, *rest)
                     if type(result) is not tuple or len(result) != 2:
                         kind = type(cell).__name__
@@ -163,7 +163,7 @@ class Recurrent(Module):
                     output, state = result
                     outputs.append(output)
         finally:
-            now.scope = outer
+            SCOPE.set(outer)
         if isinstance(order[0].at, slice):
             return concat(outputs), state, ended
         return stack(outputs[::-1] if self.reverse else outputs), state, ended
@@ -185,13 +185,12 @@ class Recurrent(Module):
 
 def _inside(cell: Cell, function: Callable[..., Any], *args: Any) -> Any:
     """Call a function in the cell's scope, outside of all time steps."""
-    now = local.now
-    outer = now.scope
-    now.scope = outer.child(_scope_name(cell), count=False)
+    outer = SCOPE.get()
+    SCOPE.set(outer.child(_scope_name(cell), count=False))
     try:
         return function(*args)
     finally:
-        now.scope = outer
+        SCOPE.set(outer)
 
 
 def _scope_name(cell: Cell) -> str:

@@ -15,7 +15,7 @@ from ..ops.elementwise import where
 from ..ops.reductions import argmax, as_tensor
 from ..random import Generator
 from ..record import describe
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Tensor
 
 

@@ -31,7 +31,7 @@ from ..ops.reductions import sum as _sum
 from ..ops.shaping import concat, permute_dims, reshape, split, stack
 from ..random import Generator
 from ..record import describe
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Tensor
 from .decoding import Decoded, Hypotheses, beam, greedy, sample
 from .layers import Embedding, Linear, check_size

@@ -8,7 +8,7 @@ from typing import Any
 from .. import tree
 from ..ops.shaping import concat
 from ..record import describe
-from ..tape import enable_grad, is_grad_enabled, no_grad
+from ..recording import enable_grad, is_grad_enabled, no_grad
 
 # What `truncated_bptt` yields: which steps, their outputs, and the state after them.
 Piece = tuple[slice, Any, Any]

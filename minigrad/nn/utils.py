@@ -10,7 +10,7 @@ from ..ops.shaping import concat, flatten
 from ..optim.clip import clip_grad_norm_, clip_grad_value_
 from ..optim.parameters import listed_tensors
 from ..record import describe
-from ..tape import no_grad
+from ..recording import no_grad
 from ..tensor import Tensor
 from .module import Module
 

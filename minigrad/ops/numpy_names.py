@@ -16,7 +16,7 @@ import numpy as np
 from ..backends.numpy import DIRECT
 from ..primitives import PRIMITIVES
 from ..record import apply
-from ..scope import local
+from ..scope import MODE
 from ..tensor import Tensor
 from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping
 from .reductions import as_tensor
@@ -194,7 +194,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
 def _values(x: Any, what: str, instead: str = "", lossless: bool = False) -> Any:
     """`x`, or what it holds, with NumPy arrays in place of tensors. Raises TypeError where gradients would be lost."""
     if isinstance(x, Tensor):
-        if x.node is not None and local.now.recording and not lossless:
+        if x.node is not None and MODE.get().recording and not lossless:
             raise TypeError(
                 f"{what} would lose the gradients of a tensor: {instead}use a function of minigrad, "
                 "or t.detach().numpy() where no gradient is wanted"

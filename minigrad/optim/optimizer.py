@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import dtypes
 from ..record import describe, wrap
-from ..tape import enable_grad
+from ..recording import enable_grad
 from ..tensor import Tensor
 from .parameters import check_trainable, forget_gradients, listed, listed_tensors
 

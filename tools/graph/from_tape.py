@@ -7,8 +7,9 @@ from typing import Any
 
 from minigrad.entry import Entry, Summary, norm_of, summary
 from minigrad.observe import Constant, Tape
+from minigrad.recording import gc_paused
 from minigrad.scope import Scope
-from minigrad.tape import Leaf, Node, ancestors, gc_paused
+from minigrad.tape import Leaf, Node, ancestors
 from minigrad.tensor import Tensor
 
 from .kept import note_kept

@@ -10,8 +10,8 @@ from minigrad import dtypes, enable_grad, nn, ones_like, random, tree, zeros
 from minigrad.autograd import differentiate
 from minigrad.nn.cells import StandardCell
 from minigrad.observe import Tape
-from minigrad.scope import Scope, local
-from minigrad.tape import no_grad
+from minigrad.recording import no_grad
+from minigrad.scope import SCOPE, Scope
 from minigrad.tensor import Tensor
 
 TIME, BATCH = 6, 2  # the size of what stands in for inputs
@@ -49,8 +49,8 @@ def _differentiate(outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
 @contextmanager
 def _unchanged(module: nn.Module) -> Iterator[None]:
     """What a call may change is as it was afterwards: buffers, random numbers, and the counts of calls."""
-    now = local.now
-    outer, now.scope = now.scope, Scope(None, None)  # earlier calls are no time steps of this one
+    outer = SCOPE.get()
+    SCOPE.set(Scope(None, None))  # earlier calls are no time steps of this one
     generator = random.default_generator(_backend(module))
     state = generator.get_state()
     places = [(part, name, vars(part)[name]) for part in module.modules() for name in part._buffers]
@@ -58,7 +58,7 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        now.scope = outer
+        SCOPE.set(outer)
         generator.set_state(state)
         for part, name, buffer in places:
             setattr(part, name, buffer)

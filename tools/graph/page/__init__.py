@@ -12,7 +12,7 @@ import gzip
 import json
 from importlib.resources import files
 
-from minigrad.tape import gc_paused
+from minigrad.recording import gc_paused
 
 from ..looks import LOOKS, escape
 from ..model import Graph
