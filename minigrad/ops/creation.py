@@ -192,8 +192,9 @@ def arange(
         dtype = dtypes.DEFAULT_FLOAT if floats else dtypes.DEFAULT_INT
     kind = dtypes.check(dtype)
     n = math.ceil((stop - start) / step)
-    for i in {0, 1, n - 1} & set(range(n)):
-        exactly(start + i * step, kind, "arange")
+    for i in {0, 1, n - 1}:
+        if 0 <= i < n:
+            exactly(start + i * step, kind, "arange")
     return _made(where.arange(start, stop, step, kind), where, requires_grad)
 
 
