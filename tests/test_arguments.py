@@ -44,6 +44,12 @@ REFUSED = {
     "axes the wrong way round": (lambda: mg.flatten(M, 1, 0), ValueError, "flatten: axis 1.*comes after axis 0"),
     "an axis squeezed twice": (lambda: mg.squeeze(mg.ones((1, 2)), (0, 0)), ValueError, "twice"),
     "one axis as an order": (lambda: mg.permute_dims(M, 1), ValueError, "not an order of 2 axes"),
+    "half a difference": (lambda: mg.diff(V, n=1.5), TypeError, "diff: n"),
+    "between two diagonals": (lambda: mg.diagonal(M, offset=0.5), TypeError, "diagonal: offset"),
+    "an axis moved from in between": (lambda: mg.moveaxis(M, 0.5, 1), TypeError, "moveaxis: source"),
+    "half an axis contracted": (lambda: mg.tensordot(V, V, axes=0.5), TypeError, "tensordot: axes"),
+    "a true contraction": (lambda: mg.tensordot(V, V, axes=True), TypeError, "tensordot: axes"),
+    "letters that are a tensor": (lambda: mg.einsum(V, "i->i"), TypeError, "einsum: the subscripts.*not a Tensor"),
     "no shape at all": (lambda: mg.reshape(M, None), TypeError, "reshape: an integer is expected, not None"),
     "indices of a number": (lambda: mg.nonzero(NUMBER), ValueError, "nonzero: a tensor without axes"),
     "classes that are fractions": (lambda: mg.one_hot(V, 4), TypeError, "one_hot: indices must be integers"),
@@ -55,7 +61,7 @@ REFUSED = {
     "integers from a fraction": (lambda: random.randint(0.5, 2), TypeError, "randint: low"),
     "integers as fractions": (lambda: random.randint(0, 2, dtype="float32"), TypeError, "randint.*integers"),
     "no deviation": (lambda: random.normal(std=float("nan")), ValueError, "standard deviation.*nan"),
-    "numbers up to infinity": (lambda: random.uniform((), 0, float("inf")), ValueError, "to inf"),
+    "numbers up to infinity": (lambda: random.uniform((), low=0, high=float("inf")), ValueError, "to inf"),
     "a true seed": (lambda: random.Generator(True), ValueError, "seed"),
 }
 

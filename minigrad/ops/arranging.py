@@ -8,6 +8,7 @@ from typing import Any
 from .. import dtypes
 from ..backends.deferred import ALL
 from ..tensor import Tensor
+from .arguments import integer
 from .reductions import as_tensor, normal_axis
 from .shaping import broadcast_arrays, concat, moveaxis, reshape
 
@@ -51,6 +52,7 @@ def diff(x: Any, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = 
     """
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "diff")
+    n = integer(n, "diff: n")
     if n < 0:
         raise ValueError(f"diff: differences cannot be taken {n} times")
     if x.dtype.kind == "b":
@@ -70,6 +72,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     first, second = normal_axis(axis1, x.ndim, "diagonal"), normal_axis(axis2, x.ndim, "diagonal")
     if first == second:
         raise ValueError(f"diagonal: {axis1} and {axis2} are one axis")
+    offset = integer(offset, "diagonal: offset")
     rows, columns = max(-offset, 0), max(offset, 0)
     n = max(min(x.shape[first] - rows, x.shape[second] - columns), 0)
     xp: Any = x.backend

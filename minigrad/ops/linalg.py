@@ -9,9 +9,10 @@ from typing import Any
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
+from .arguments import integer
 from .arranging import diagonal
 from .precision import in_float32
-from .reductions import INTEGERS, as_tensor, normal_axis, sum
+from .reductions import as_tensor, normal_axis, sum
 from .shaping import moveaxis
 
 
@@ -64,7 +65,8 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 
             axes of y. The result has the other axes of x, then those of y.
     """
     x, y = as_tensor(x), as_tensor(y)
-    if isinstance(axes, INTEGERS):
+    if not isinstance(axes, (tuple, list)):
+        axes = integer(axes, "tensordot: axes")
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise ValueError(f"tensordot: cannot contract {axes} axes of shapes {x.shape} and {y.shape}")
         left, right = list(range(x.ndim - axes, x.ndim)), list(range(axes))
@@ -89,6 +91,8 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     occur once, in alphabetical order; "..." stands for any further leading axes; a letter twice in one operand takes
     its diagonal. Raises ValueError for subscripts that do not fit the operands.
     """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: the subscripts, a string, come first, not a {type(subscripts).__name__}")
     tensors = [as_tensor(x) for x in operands]
     terms, result = _parse(subscripts, tensors)
     for i, term in enumerate(terms):

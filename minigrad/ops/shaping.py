@@ -69,11 +69,8 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """The axes `source` moved to the positions `destination`; the others keep their order."""
     x = as_tensor(x)
-    sources = [normal_axis(a, x.ndim, "moveaxis") for a in ([source] if isinstance(source, INTEGERS) else source)]
-    places = [
-        normal_axis(a, x.ndim, "moveaxis")
-        for a in ([destination] if isinstance(destination, INTEGERS) else destination)
-    ]
+    sources = [normal_axis(a, x.ndim, "moveaxis") for a in integers(source, "moveaxis: source")]
+    places = [normal_axis(a, x.ndim, "moveaxis") for a in integers(destination, "moveaxis: destination")]
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
         raise ValueError(f"moveaxis: cannot move axes {source} to {destination}")
     order = [a for a in range(x.ndim) if a not in sources]
