@@ -436,3 +436,5 @@ def test_dlpack_moves_only_where_it_may(cupy):
 def test_dlpack_refuses_what_tensors_cannot_hold(host_backend):
     with pytest.raises(TypeError, match="real floats"):
         mg.from_dlpack(np.ones(2, np.complex64))
+    with pytest.raises(TypeError, match="a list has no __dlpack__"):
+        mg.from_dlpack([1.0])

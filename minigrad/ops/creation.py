@@ -66,6 +66,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
 
     Raises TypeError for types that tensors cannot have, ValueError where copy=False and a copy cannot be avoided.
     """
+    if not hasattr(x, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: a {type(x).__name__} has no __dlpack__: use mg.asarray")
     kind, number = x.__dlpack_device__()
     source = get_backend(f"cupy:{int(number)}") if kind == 2 else default_backend()
     if kind == 1 and source.array_type is not np.ndarray:
