@@ -239,6 +239,8 @@ def permutation(n: int, generator: Generator | None = None) -> Tensor:
 
 def bernoulli(p: float, shape: Shape = (), generator: Generator | None = None, backend: Any = None) -> Tensor:
     """Truth values, each true with probability p."""
+    if getattr(p, "ndim", 0):
+        raise TypeError("bernoulli: p is one probability; for a tensor of them, mg.random.uniform(p.shape) < p")
     if not 0 <= p <= 1:
         raise ValueError(f"bernoulli: a probability is between 0 and 1, not {p}")
     g = _source(generator, backend)

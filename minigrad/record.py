@@ -278,7 +278,9 @@ def as_operands(primitive: Primitive, inputs: Sequence[Any], all_tensors: bool =
                 f"nothing moves silently: use mg.tensor(array, backend={backend.name!r})"
             )
         elif not (x is None or isinstance(x, Recorded)):
-            raise TypeError(f"{primitive.name} in {SCOPE.get()}: a {type(x).__name__} is not a tensor or a number")
+            kind, library = type(x).__name__, type(x).__module__.partition(".")[0]
+            known = kind if library == "builtins" else f"{library}.{kind}"
+            raise TypeError(f"{primitive.name} in {SCOPE.get()}: a {known} is not a tensor or a number")
         operands.append(x)
     if all_tensors and all(x is None for x in operands):
         raise TypeError(f"{primitive.name} in {SCOPE.get()}: None is not a tensor or a number")

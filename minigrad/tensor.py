@@ -262,15 +262,22 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
 
     # --- moving and converting ----------------------------------------------------------------------------------------
 
-    def to(self, target: Any) -> Tensor:
-        """This tensor on another backend (a name or a Backend) or with another dtype. Differentiable.
+    def to(self, *targets: Any, device: Any = None, dtype: Any = None) -> Tensor:
+        """This tensor on another backend (a name or a Backend) or with another dtype, or both. Differentiable.
 
-        The only way between host and GPU, with `numpy()` and `item()`. Returns the tensor itself if nothing changes.
+        A target may also be a tensor, whose backend and dtype are meant. The only way between host and GPU, with
+        `numpy()` and `item()`. Returns the tensor itself if nothing changes.
         """
-        if isinstance(target, Backend) or is_backend_name(target):
-            backend = get_backend(target)
-            return self if backend is self.backend else transfer(self, backend)
-        return self.astype(target)
+        x = self
+        for target in (*targets, device, dtype):
+            if isinstance(target, Tensor):
+                x = x.to(target.backend, target.dtype)
+            elif isinstance(target, Backend) or is_backend_name(target):
+                backend = get_backend(target)
+                x = x if backend is x.backend else transfer(x, backend)
+            elif target is not None or targets == (None,):
+                x = x.astype(target)
+        return x
 
     def astype(self, dtype: Any) -> Tensor:
         """The values converted to `dtype`; the same tensor if it has it already. Differentiable between floats."""

@@ -194,6 +194,9 @@ WRONG = {
     "mg.grad(x.sum(), x)": "mg.differentiate(outputs, inputs)",
     "mg.autograd.grad(x.sum(), [x])": "mg.differentiate(outputs, inputs)",
     "mg.autograd.grad(outputs=x.sum(), inputs=[x])": "mg.differentiate(outputs, inputs)",
+    "mg.random.bernoulli(x)": "mg.random.uniform(p.shape) < p",
+    "x * torch.ones(2)": "a torch.Tensor is not a tensor",
+    "torch.ones(2) * x": "a torch.Tensor is not a tensor",
     "mg.autograd.Function": "write mg.primitive",
     "F.one_hot": "mg.one_hot(x, ...), a function",
 }
@@ -202,7 +205,7 @@ WRONG = {
 @pytest.mark.parametrize("code", WRONG)
 def test_the_error_says_what_to_write(code):
     with pytest.raises((TypeError, AttributeError)) as error:
-        eval(code, {"mg": mg, "F": F, "x": mg.ones((2, 2), requires_grad=True)})
+        eval(code, {"mg": mg, "F": F, "torch": torch, "x": mg.ones((2, 2), requires_grad=True)})
     assert WRONG[code] in str(error.value)
 
 
@@ -211,6 +214,10 @@ def test_devices_have_pytorchs_names_too(backend):
     on_host = x.to("cpu")
     assert on_host.backend.place == "host"
     assert (on_host is x) is (backend != "cupy")
+    both = x.to("cpu", mg.float64)
+    assert (both.backend, both.dtype) == (on_host.backend, mg.float64)
+    assert x.to(dtype="float64", device="cpu").dtype == mg.float64
+    assert mg.ones(1, dtype="int32").to(both).dtype == mg.float64
     assert mg.nn.Linear(2, 1).to("cpu").weight.backend.place == "host"
     if backend == "cupy":
         assert x.to("cuda") is x
