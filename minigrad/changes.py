@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from . import dtypes
 from .operators import Operators
 from .primitives import PRIMITIVES, Primitive
@@ -58,6 +60,8 @@ class Changes(Operators):
     def fill_(self, value: Any) -> Any:
         """Overwrite every element with a number, in place. Raises as `copy_` does; TypeError for a fraction."""
         number = value.item() if isinstance(value, Recorded) else value  # type: ignore[attr-defined]
+        if not isinstance(number, (int, float, np.number, np.bool_)):
+            raise TypeError(f"fill_() takes one number, not {value!r}: copy_() takes several")
         if isinstance(number, float) and not dtypes.is_float(self.array.dtype):
             raise TypeError(f"fill_({number}): {describe(self.array)} holds no fractions")
         return overwrite(self, self.backend.full(self.array.shape, number, self.array.dtype), "fill_()")

@@ -149,6 +149,9 @@ def test_shape_and_dtype_stay():
         for change in ("p += np.ones(2)", "p.mul_(mg.ones(2, dtype='float64'))"):
             with pytest.raises(TypeError, match=r"cannot turn float32\[2\] into float64\[2\]"):
                 exec(change)
+        for wrong in ([1, 2], "a", None):
+            with pytest.raises(TypeError, match=r"takes one number.*copy_"):
+                p.fill_(wrong)
         with pytest.raises(TypeError, match="holds no fractions"):
             mg.zeros(2, dtype="int64").fill_(0.5)
         with pytest.raises(TypeError, match=r"int64\[2\] into float32\[2\]"):
