@@ -374,7 +374,7 @@ def raw_index(index: Any, backend: Backend, keep: bool = True) -> Any:
     if hasattr(index, "dtype"):
         if index.dtype.kind not in "biu":
             raise IndexError(f"tensors are indexed by integers and truth values, not by {index.dtype}")
-        return index.copy() if changeable and MODE.get().recording else index
+        return backend.copy(index) if changeable and MODE.get().recording else index
     if index is None or index is Ellipsis or isinstance(index, int):
         return index
     raise IndexError(f"a {type(index).__name__} cannot index a tensor")
