@@ -85,15 +85,13 @@ def without_gc():
     gc.enable()
 
 
-@pytest.fixture
-def unnumbered():
-    """Forget the calls of tests before this one that did not go backward."""
-    restart_counts()
-
-
 @pytest.fixture(autouse=True)
 def settled():
-    """No test may leave another default backend, an open scope, an observer, or recording switched off."""
+    """No test may leave another default backend, an open scope, an observer, or recording switched off.
+
+    The calls of modules that did not go backward are forgotten, so that no test finds the numbers of another's.
+    """
+    restart_counts()
     yield
     left = mg.default_backend().name, str(mg.current_scope()), mg.is_grad_enabled(), MODE.get().observers
     assert left == ("numpy", "top level", True, ())

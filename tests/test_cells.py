@@ -7,8 +7,6 @@ from cell_helpers import CELLS, B, F, H, T, close, double, flat, sequence
 import minigrad as mg
 from minigrad import nn
 
-pytestmark = pytest.mark.usefixtures("unnumbered")
-
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 

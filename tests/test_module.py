@@ -9,8 +9,6 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 
-pytestmark = pytest.mark.usefixtures("unnumbered")
-
 
 class Inner(nn.Module):
     def __init__(self, n=2):

@@ -9,8 +9,6 @@ from cell_helpers import CELLS, B, F, H, T, close, double, flat, sequence
 import minigrad as mg
 from minigrad import nn
 
-pytestmark = pytest.mark.usefixtures("unnumbered")
-
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
 

@@ -132,7 +132,7 @@ def test_draws_are_noted_in_one_task():
     assert [[generator for generator, _ in noted._states] for noted in draws] == [[a], [b]]
 
 
-def test_modules_count_their_calls_in_each_task(unnumbered):
+def test_modules_count_their_calls_in_each_task():
     layer = nn.Linear(1, 1)
     scopes = []
 
