@@ -21,6 +21,7 @@ BLOCK = 32  # terms of a block, where there are more
 LONG = 1 << 12  # elements; the sum of fewer is NumPy's
 LONG_DOT, PIECE = 1 << 17, 1 << 11  # elements of vectors whose product is taken in pieces, and of a piece
 WIDE = 512  # elements in a row, from which on NumPy's overhead for each row is not felt
+NEAR = 1 << 14  # elements that stay in a cache while others are added to them
 
 
 def long_sum(x: Array, axis: Any, keepdims: bool) -> Array:
@@ -35,6 +36,9 @@ def long_sum(x: Array, axis: Any, keepdims: bool) -> Array:
         terms *= shape[a]
     if terms <= FEW or (len(axes) == ndim and x.flags.forc):
         return x.sum(axis=axis, keepdims=keepdims)
+    if x.flags.c_contiguous and max(axes) < len(axes):  # the first axes: a sum of rows
+        out = _along(x.reshape(terms, -1), 0)
+        return out.reshape((1,) * len(axes) + shape[len(axes) :] if keepdims else shape[len(axes) :])
     strides = x.strides
     order = sorted(range(ndim), key=lambda a: -abs(strides[a]))  # as they lie in memory, the innermost last
     rest = [a for a in order if a not in axes]
@@ -69,8 +73,8 @@ def _along(x: Array, axis: int) -> Array:
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     start: tuple[slice, ...] = (slice(None),) * axis
     dense = axis == x.ndim - 2 and x.strides[-2:] == (width * x.itemsize, x.itemsize)
-    beside = min(WIDE // width, n // 2) if dense and width else 0
-    if beside > 1:  # short rows, laid side by side
+    beside = min(max(WIDE // width, min(n // BLOCK, NEAR // width)), n // 2) if dense and width else 0
+    if beside > 1:  # rows laid side by side: one addition of long rows does as many of short ones
         whole = n - n % beside
         wide = x[(*start, slice(whole))].reshape(*before, whole // beside, beside * width)
         out = _along(_along(wide, axis).reshape(*before, beside, width), axis)
