@@ -96,14 +96,14 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     if narrow is not None:
         compute = partial(halves.once, compute, narrow)
     try:
-        if dtype is None:
-            arrays = promote(primitive, arrays, backend)
+        if dtype is None and (promoted := promote(primitive, arrays, backend)) is not arrays:
+            compute, arrays = _rounding(compute, arrays), promoted
         out = compute(*arrays, **params) if params else compute(*arrays)
         out_dtype = out.dtype
         if dtype is not None and out_dtype is not dtype:
             promoted = promote(primitive, arrays, backend)
             if promoted is not arrays:
-                arrays = promoted
+                compute, arrays = _rounding(compute, arrays), promoted
                 out = compute(*arrays, **params)
                 out_dtype = out.dtype
     except Exception as error:
@@ -176,7 +176,7 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | No
     if backend is None:
         return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
     if numbers and (dtype is None or dtype.itemsize == 2) and primitive.broadcasts:
-        narrow = halves.narrow_type(arrays)
+        narrow = halves.narrow_type(arrays, compared=not primitive.differentiable)
     return backend, arrays, tuple(nodes), *watched(inputs, nodes, key + bit), dtype, narrow
 
 
@@ -204,6 +204,7 @@ def promote(primitive: Primitive, arrays: Sequence[Any], backend: Any) -> Sequen
 
     The very same sequence if there is nothing to convert. NumPy promotes within a kind by itself, and Python scalars
     take the type of the arrays; only where an integer array meets floats is NumPy's answer (float64) not ours.
+    Integers that 16-bit floats are computed with become float32, which is what these are computed in: see `halves`.
     """
     if not (primitive.broadcasts or primitive.floats or primitive.numbers):
         return arrays
@@ -223,10 +224,18 @@ def promote(primitive: Primitive, arrays: Sequence[Any], backend: Any) -> Sequen
             _check_exact(primitive, kinds, [d for _, d in found], arrays[first:])
         return arrays
     converted = list(arrays)
+    if dtypes.is_half(target):
+        target = halves.FLOAT32
     for i, d in found:
         if not dtypes.is_float(d) or (d.kind == "V" and d != target):
             converted[i] = backend.astype(arrays[i], dtype=target)
     return converted
+
+
+def _rounding(compute: Any, arrays: Sequence[Any]) -> Any:
+    """The function that computes with the promoted `arrays`: of 16-bit floats and integers, it rounds at the end."""
+    kind = halves.half_type(arrays)
+    return compute if kind is None else partial(halves.once, compute, kind)
 
 
 def _typed(arrays: Sequence[Any], first: int, backend: Backend) -> Sequence[Any]:

@@ -161,27 +161,34 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         return self.node is None or self.node.primitive is None
 
     @property
+    def _collector(self) -> Any:
+        """The node that has the gradient, also while none is asked for; None if there was none ever."""
+        return self.node or getattr(self, "_asleep", None)
+
+    @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` collected here; None before. Set it to None to start afresh.
 
         What is assigned has the shape, the dtype and the backend of the tensor; the values of a NumPy array are copied.
         """
-        g = None if self.node is None else self.node.grad
+        node = self._collector
+        g = None if node is None else node.grad
         if g is not None and g.version is None:
             g.version = OF_GRADIENT
         return g
 
     @grad.setter
     def grad(self, value: Any) -> None:
+        node = self._collector
         if value is not None:
-            if self.node is None:
+            if node is None:
                 raise GraphError(f"{describe(self)} does not require gradients: call requires_grad_() first")
             value = gradient_for(self, value)
-        if self.node is not None:
-            self.node.grad = value
+        if node is not None:
+            node.grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for gradients of this leaf (or stop asking), and return it.
+        """Ask for gradients of this leaf (or stop asking), and return it. The gradient that it has so far stays.
 
         Raises TypeError for integers and truth values, GraphError for a tensor that was computed.
         """
@@ -190,7 +197,6 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         if not requires_grad:
             if isinstance(self.node, Leaf):
                 self._asleep, self.node = self.node, None
-                self._asleep.grad = None
         elif self.node is None:
             if not dtypes.is_float(self.dtype):
                 raise TypeError(f"only floating-point tensors have gradients, not {self.dtype}")
@@ -216,7 +222,8 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
             self._asleep, self.node = leaf.successor(self.backend, self.dtype, self.version), None
         if awake:
             self.requires_grad_()
-            self.grad = None if grad is None else grad.detach().to(target)
+        if grad is not None:
+            self.grad = grad.detach().to(target)
 
     def retain_grad(self) -> Tensor:
         """Keep the gradient of this computed tensor in `.grad` after backward, and return the tensor."""

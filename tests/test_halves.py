@@ -176,7 +176,8 @@ def test_numbers_beyond_16_bits_meet_tensors(f, value, slope):
 def test_comparisons_with_numbers_beyond_16_bits():
     assert (half([np.inf]) == 1e5).item() is False
     assert (half([65504.0]) < 70000).item() is True
-    assert (half([0.1]) == 0.1).item() is False  # as in PyTorch
+    assert (half([65504.0, np.inf]) < mg.tensor(70000)).tolist() == [True, False]
+    assert (half([2048.0]) == 2049).item() is (half([2048.0]) == mg.tensor(2049)).item() is False
 
 
 def test_a_number_keeps_its_precision():
@@ -226,3 +227,33 @@ def test_functions_and_their_derivatives_are_rounded_once(name):
         np.testing.assert_allclose(value, exact.astype(HALF), rtol=1.01e-3, atol=6e-8)
         if name not in FROM_OUTPUT:
             np.testing.assert_allclose(slope, exact_slope.astype(HALF), rtol=1.01e-3, atol=6e-8)
+
+
+# --- with integers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["int16", "int32", "int64", "uint16"])
+@pytest.mark.parametrize("grad", [False, True])
+def test_integers_are_not_rounded_before_they_are_computed_with(kind, grad):
+    """float16 holds no integer above 65,504, and not every one above 2,048; the results may well be in its range."""
+    large = 30_001 if kind == "int16" else 65_533 if kind == "uint16" else 100_000
+    values = np.array([0.001, 0.125, 0.5], HALF)
+    x, n = half(values, grad), mg.tensor(np.array([large] * 3, kind))
+    wide = values.astype(float)
+    for found, wanted in [
+        (x / n, wide / large),
+        (x * n, wide * large),
+        (mg.remainder(n, x), large % wide),
+        (mg.minimum(n, x), wide),
+    ]:
+        assert found.dtype == mg.float16
+        np.testing.assert_array_equal(found.detach().numpy(), wanted.astype(HALF))
+    if grad:
+        (x * (n / large) + x / n).sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), 1 + 1 / large, rtol=1e-3)
+
+
+def test_fractions_that_are_compared_are_rounded_first_as_for_wider_floats():
+    x, y = half([0.1, 2.0]), torch.tensor([0.1, 2.0], dtype=torch.float16)
+    for f in (lambda a: a == 0.1, lambda a: a >= 0.1, lambda a: a < 0.1, lambda a: a != 0.1):
+        assert f(x).tolist() == f(y).tolist()

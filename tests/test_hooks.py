@@ -7,7 +7,7 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
-from minigrad import nn
+from minigrad import nn, optim
 
 
 def sums(g):
@@ -112,6 +112,25 @@ def test_a_graph_recorded_before_still_reaches_its_leaf():
     w.requires_grad_(False).requires_grad_()
     y.backward()
     assert w.grad.tolist() == [2, 4]
+
+
+def test_gradients_survive_requires_grad():
+    """As in PyTorch: what two backward calls collected adds up, though the parameter was frozen in between."""
+    layer = nn.Linear(2, 1, bias=False)
+    w, x = layer.weight, mg.tensor([[3.0, 4.0]])
+    layer(x).sum().backward()
+    layer.requires_grad_(False)
+    assert w.grad.tolist() == [[3, 4]]
+    optim.clip_grad_value_([w], 3.5)
+    assert w.grad.tolist() == [[3, 3.5]]
+    w.grad = mg.tensor([[3.0, 4.0]])
+    layer.to("float64")
+    layer.requires_grad_()
+    layer(x.astype("float64")).sum().backward()
+    assert (w.grad.dtype, w.grad.tolist()) == (mg.float64, [[6, 8]])
+    layer.requires_grad_(False).zero_grad()
+    layer.requires_grad_()
+    assert w.grad is None
 
 
 @pytest.mark.parametrize("freeze", [False, True])

@@ -37,15 +37,16 @@ def half_type(arrays: Sequence[Any]) -> Any:
     return None
 
 
-def narrow_type(arrays: Sequence[Any]) -> Any:
+def narrow_type(arrays: Sequence[Any], compared: bool) -> Any:
     """The same, where the type cannot hold one of the numbers exactly (as float16 neither 0.1 nor 100,000); else None.
 
-    An operation that the array library does itself would round that number first.
+    An operation that the array library does itself would round that number first. That is what is wanted of a fraction
+    that is `compared`: `x == 0.1` asks for the nearest number of the type, as it does for wider types.
     """
     kind = half_type(arrays)
     if kind is None:
         return None
-    numbers = [x for x in arrays if isinstance(x, (int, float))]
+    numbers = [x for x in arrays if isinstance(x, (int, float)) and not (compared and abs(x) < 1 << 15 and x % 1)]
     with np.errstate(over="ignore"):
         exact = all(x != x or (-1e38 < x < 1e38 and float(kind.type(x)) == x) or abs(x) == np.inf for x in numbers)
     return None if exact else kind

@@ -44,7 +44,7 @@ def clip_grad_norm_(
     factor = max_norm / (total + 1e-6)  # the small number is PyTorch's, too
     if not factor >= 1:  # NaN as well
         for p in params:
-            p.node.grad = p.grad.detach() * factor
+            p._collector.grad = p.grad.detach() * factor
     return total
 
 
@@ -56,7 +56,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be >= 0, not {clip_value!r}")
     for p in _with_gradients(parameters, "clip_grad_value_"):
-        p.node.grad = clip(p.grad.detach(), -clip_value, clip_value)
+        p._collector.grad = clip(p.grad.detach(), -clip_value, clip_value)
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor], what: str) -> list[Any]:

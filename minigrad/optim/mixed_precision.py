@@ -79,7 +79,7 @@ class GradScaler:
             g = p.grad.array
             with xp.active():
                 g = (xp.astype(g, dtype=dtypes.float32) if dtypes.is_half(g.dtype) else g) / self._scale
-            p.node.grad = wrap(g, xp)
+            p._collector.grad = wrap(g, xp)
             finite = xp.all(xp.isfinite(g))
             found[xp] = xp.logical_and(found[xp], finite) if xp in found else finite
         self._finite[id(optimizer)] = all(bool(xp.to_numpy(finite)) for xp, finite in found.items())
