@@ -276,13 +276,13 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         `numpy()` and `item()`. Returns the tensor itself if nothing changes.
         """
         x = self
-        for target in (*targets, device, dtype):
+        for target in (*targets, *(named for named in (device, dtype) if named is not None)):
             if isinstance(target, Tensor):
                 x = x.to(target.backend, target.dtype)
             elif isinstance(target, Backend) or is_backend_name(target):
                 backend = get_backend(target)
                 x = x if backend is x.backend else transfer(x, backend)
-            elif target is not None or targets == (None,):
+            else:
                 x = x.astype(target)
         return x
 

@@ -126,6 +126,21 @@ def test_requires_grad():
         (mg.ones(2, requires_grad=True) * 2).requires_grad_(False)
 
 
+def test_a_gradient_outlives_a_while_without_gradients():
+    """As where a discriminator is frozen while the generator learns, and takes its own step afterwards."""
+    w = mg.ones(2, requires_grad=True)
+    (w * w).sum().backward()
+    w.requires_grad_(False)
+    assert w.grad.tolist() == [2, 2]
+    w.requires_grad_()
+    (w * w).sum().backward()
+    assert w.grad.tolist() == [4, 4]
+    w.requires_grad = False
+    assert mg.optim.clip_grad_norm_([w], 0.5) == pytest.approx(32**0.5)
+    mg.optim.SGD([w], lr=1).zero_grad()
+    assert w.grad is None
+
+
 def test_grad_can_be_set_and_cleared():
     x = mg.ones(2, requires_grad=True)
     assert x.grad is None

@@ -84,8 +84,11 @@ def test_conversion():
     assert x.to("float32") is x
     assert x.astype("int32").tolist() == [1, -1]
     assert not x.astype(bool).requires_grad
+    assert x.to(mg.float64).dtype == x.to(dtype=mg.float64).dtype == mg.float64
     y = x.to("float64") * 2
     y.sum().backward()
     assert (y.dtype, x.grad.dtype, x.grad.tolist()) == (mg.float64, mg.float32, [2, 2])
     with pytest.raises(TypeError):
         x.to("nonsense")
+    with pytest.raises(TypeError, match="a dtype is expected, not None"):
+        x.to(None)

@@ -286,18 +286,19 @@ class Module(Verbs):
                 _label(p, name)
         return self
 
-    def to(self, target: Any) -> Any:
-        """Move parameters, gradients and buffers to a backend, or convert those of real numbers to a dtype.
+    def to(self, *targets: Any, device: Any = None, dtype: Any = None) -> Any:
+        """Move parameters, gradients and buffers to a backend, or convert those of real numbers to a dtype, or both.
 
         Happens in place: the parameters stay the same objects. Optimizers are made after it. Returns the module.
         Raises TypeError for a dtype that is not of real numbers.
         """
-        moves = isinstance(target, Backend) or is_backend_name(target)
-        if not moves and not dtypes.is_float(dtypes.check(target)):
-            raise TypeError(f"modules are converted to types of real numbers, not to {target}")
-        for tensor in itertools.chain(self.parameters(), self.buffers()):
-            if moves or dtypes.is_float(tensor.dtype):
-                tensor._move(target)
+        for target in (*targets, *(named for named in (device, dtype) if named is not None)):
+            moves = isinstance(target, Backend) or is_backend_name(target)
+            if not moves and not dtypes.is_float(dtypes.check(target)):
+                raise TypeError(f"modules are converted to types of real numbers, not to {target}")
+            for tensor in itertools.chain(self.parameters(), self.buffers()):
+                if moves or dtypes.is_float(tensor.dtype):
+                    tensor._move(target)
         return self
 
     def apply(self, function: Callable[[Module], Any]) -> Any:
