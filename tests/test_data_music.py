@@ -242,9 +242,18 @@ def test_tempo_and_ticks_change_nothing(tmp_path):
         assert read_midi(tmp_path / "file.mid")[:, 60 - 21].tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("told", [0, 1])
+def test_tracks_that_the_header_does_not_count(tmp_path, told):
+    pytest.importorskip("mido")
+    second = track(RUNNING.replace(b"<", b"@"))  # pitch 64 in place of 60
+    roll = read_midi(written(tmp_path, header(tracks=told, kind=1) + track(RUNNING) + second))
+    assert [np.flatnonzero(chord).tolist() for chord in roll] == [[60 - 21, 64 - 21], [62 - 21]]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (header() + track(b"\0\xff\x54\5\xff\xff\xff\xff\xff" + RUNNING), "a message in it is damaged"),
         (header(division=0xE728) + track(RUNNING), "counts its time in seconds"),
         (header(division=0) + track(RUNNING), "counts its time in seconds"),
         (header(tracks=2) + track(RUNNING), "not a whole MIDI file: it ends early"),

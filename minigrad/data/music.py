@@ -124,7 +124,8 @@ def read_midi(path: str | Path) -> np.ndarray:
     try:
         file = mido.MidiFile(file=io.BytesIO(content))
     except (OSError, EOFError, ValueError, LookupError, mido.KeySignatureError) as error:
-        reason = str(error) or "it ends early, or does not begin as one"
+        damaged = "a message in it is damaged" if isinstance(error, LookupError) else str(error)
+        reason = damaged or "it ends early, or does not begin as one"
         raise ValueError(f"{path} is not a whole MIDI file: {reason}. Copy it again") from error
     beat = file.ticks_per_beat
     if not 0 < beat < 0x8000:
@@ -163,14 +164,21 @@ def _notes(track: Any) -> Iterator[tuple[int, int, int]]:
 
 
 def _tracks_alone(content: bytes) -> bytes:
-    """A MIDI file without chunks of other kinds, which the standard allows and mido refuses."""
-    kept, place = [], 0
+    """A MIDI file without chunks of other kinds, which the standard allows and mido refuses.
+
+    Where there are more tracks than its header says, the header is corrected: mido would leave them out.
+    """
+    kept: list[bytes] = []
+    place = 0
     while place < len(content):
         size = int.from_bytes(content[place + 4 : place + 8], "big")
         part = content[place : place + 8 + size]
         if not place or part[:4] == b"MTrk":
             kept.append(part)
         place += 8 + size
+    tracks = len(kept) - 1
+    if kept and int.from_bytes(kept[0][10:12], "big") < tracks < 0x10000:
+        kept[0] = kept[0][:10] + tracks.to_bytes(2, "big") + kept[0][12:]
     return b"".join(kept)
 
 
