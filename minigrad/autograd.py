@@ -291,13 +291,14 @@ def gradcheck(f: _Function, args: Sequence[Any], eps: float = 1e-6, atol: float 
 
     Args:
         f: a function of tensors that returns one tensor.
-        args: its arguments. Those that are float64 tensors are checked; others are passed on.
+        args: its arguments, or the only one. Those that are float64 tensors are checked; others are passed on.
         eps: half the distance between the two points of a difference.
         atol, rtol: tolerances of the comparison.
 
     Returns True, or raises AssertionError with the largest difference and where it is, or TypeError if no argument is
     a float64 tensor (float32 is too coarse for differences).
     """
+    args = [args] if isinstance(args, Tensor) else args
     checked = [i for i, x in enumerate(args) if isinstance(x, Tensor) and x.dtype == dtypes.float64]
     if not checked:
         raise TypeError("gradcheck: give float64 tensors, differences of float32 are too coarse")
@@ -316,6 +317,7 @@ def gradcheck(f: _Function, args: Sequence[Any], eps: float = 1e-6, atol: float 
 
 def gradgradcheck(f: _Function, args: Sequence[Any], eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4) -> bool:
     """Check second derivatives: `gradcheck` of the function that computes the gradients of f. Arguments alike."""
+    args = [args] if isinstance(args, Tensor) else args
     checked = [i for i, x in enumerate(args) if isinstance(x, Tensor) and x.dtype == dtypes.float64]
     if not checked:
         raise TypeError("gradgradcheck: give float64 tensors, differences of float32 are too coarse")

@@ -236,6 +236,8 @@ def test_gradcheck_accepts_a_right_gradient():
     assert mg.gradcheck(lambda x, y: x @ y, [t(np.ones((2, 3))), t(np.ones((3, 2)))])
     assert mg.gradcheck(lambda x, n: x**n, [t([1.0, 2.0]), 3])
     assert mg.gradcheck(lambda x: t([1.0]), [t([1.0, 2.0])])
+    assert mg.gradcheck(mg.exp, t([[1.0, 2.0]]))
+    assert mg.gradgradcheck(mg.exp, t([[1.0, 2.0]]))
     assert mg.gradgradcheck(lambda x: mg.exp(x), [t([1.0, 2.0])])
     assert mg.gradgradcheck(lambda x: x * 2, [t([1.0, 2.0])])
     assert mg.gradgradcheck(lambda x: t([1.0]), [t([1.0, 2.0])])

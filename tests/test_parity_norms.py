@@ -21,7 +21,7 @@ def test_vector_norm(ord, keepdims, dtype):
     x[0, 1, 2] = x[1, 0, 0] = 0.0
     for axis in (None, 0, (0, 2), -1):
         compare(
-            lambda x: mg.linalg.vector_norm(x, axis, keepdims, ord),
+            lambda x: mg.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord),
             lambda x: TL.vector_norm(x, ord, axis, keepdims),
             [x],
             dtype,
@@ -33,7 +33,7 @@ def test_vector_norm(ord, keepdims, dtype):
 @pytest.mark.parametrize("ord", [1, 1.5, 2, 3, INF])
 def test_norms_of_nothing_but_zeros_have_a_gradient_of_zeros(ord, dtype):
     compare(
-        lambda x: mg.linalg.vector_norm(x, -1, False, ord),
+        lambda x: mg.linalg.vector_norm(x, axis=-1, ord=ord),
         lambda x: TL.vector_norm(x, ord, -1),
         [np.array([[0.0, 0, 0], [3, 0, -4]])],
         dtype,
@@ -46,7 +46,7 @@ def test_matrix_norm(ord, keepdims, dtype):
     x = rng_for("matrix_norm").standard_normal((2, 3, 4))
     for axis in ((-2, -1), (0, 1), (2, 0)):
         compare(
-            lambda x: mg.linalg.matrix_norm(x, keepdims, ord, axis),
+            lambda x: mg.linalg.matrix_norm(x, keepdims=keepdims, ord=ord, axis=axis),
             lambda x: TL.matrix_norm(x, ord, axis, keepdims),
             [x],
             dtype,

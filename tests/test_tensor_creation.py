@@ -125,3 +125,11 @@ def test_creation(backend):
         mg.zeros((2, -1))
     with pytest.raises(ValueError, match="step"):
         mg.arange(0, 3, 0)
+
+
+@pytest.mark.parametrize("limits", [(1e4, 1e4 + 100, 0.1), (-9e3, -8.9e3, 0.25), (2**24, 2**24 + 5, 1), (1, 0, -0.1)])
+def test_arange_rounds_each_number_once(backend, dtype, limits):
+    start, stop, step = limits
+    wanted = np.array([start + i * step for i in range(round((stop - start) / step))], dtype)
+    assert mg.arange(*limits, dtype=dtype).tolist() == wanted.tolist()
+    assert mg.arange(1.0, 0.0, 0.1, dtype=dtype).shape == (0,)

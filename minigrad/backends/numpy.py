@@ -93,7 +93,11 @@ class NumpyBackend(Backend):
         return self.lib.full(shape, value, dtype)
 
     def arange(self, start: float, stop: float, step: float, dtype: Any = None) -> Array:
-        return self.lib.arange(start, stop, step, dtype)
+        if dtype is None or dtype.kind not in "fV":
+            return self.lib.arange(start, stop, step, dtype)
+        # NumPy's step is the second number less the first, both rounded: 0.0996 in place of 0.1 from 10,000 on.
+        n = max(0, math.ceil((stop - start) / step))
+        return (self.lib.arange(n, dtype=np.float64) * step + start).astype(dtype)
 
     def linspace(self, start: float, stop: float, num: int, dtype: Any, endpoint: bool = True) -> Array:
         return self.lib.linspace(start, stop, num, endpoint=endpoint, dtype=dtype)

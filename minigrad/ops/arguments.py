@@ -1,6 +1,6 @@
 """What may stand for a size, a count or a position: integers, but neither floats nor truth values.
 
-And which numbers a data type holds.
+And what may stand for a yes or no; and which numbers a data type holds.
 """
 
 from __future__ import annotations
@@ -42,6 +42,13 @@ def count(value: Any, what: str) -> int:
     if n < 0:
         raise ValueError(f"{what}: a number >= 0 is expected, not {n}")
     return n
+
+
+def flag(value: Any, what: str) -> bool:
+    """True or False, of Python or NumPy. Raises TypeError for what other libraries take in its place, a type say."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise TypeError(f"{what} is True or False, not {value!r}; name the arguments, and put several axes into a tuple")
 
 
 def within(value: Any, dtype: np.dtype, what: str) -> None:

@@ -45,7 +45,7 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> list[Tensor]:
     return broadcast_arrays(*along)
 
 
-def diff(x: Any, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Tensor:
+def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` are joined to x before.
 
     Raises TypeError for truth values, ValueError for a negative n.

@@ -178,6 +178,8 @@ def arange(
 ) -> Tensor:
     """The numbers start, start + step, ... before `stop`; with one argument, from 0. Integers give int64.
 
+    Floats are start + i * step in float64, rounded once to the type.
+
     Raises OverflowError or TypeError if `dtype` is of integers and cannot hold them.
     """
     if stop is None:

@@ -8,7 +8,7 @@ from .. import dtypes
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..tensor import Tensor
-from .arguments import integer
+from .arguments import flag, integer
 from .elementwise import alike
 from .reductions import as_tensor, max, normal_axis
 from .shaping import flatten
@@ -59,7 +59,7 @@ def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = Tru
     """The indices that put x in order along an axis; equal elements keep theirs, `stable` or not."""
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "argsort")
-    return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": bool(descending)})
+    return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": flag(descending, "argsort: descending")})
 
 
 def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import dtypes
 from ..tensor import Tensor
+from .arguments import flag
 from .elementwise import abs, where
 from .precision import in_float32
 from .reductions import INTEGERS, as_tensor, max, min, normal_axes, normal_axis, sum
@@ -16,7 +17,7 @@ Order = Any  # a number, "fro", "nuc", or None
 
 
 @in_float32
-def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Tensor:
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Tensor:
     """The norm sum(|x|**ord)**(1/ord) of vectors along `axis`, or of all elements.
 
     Args:
@@ -43,7 +44,7 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
 
 
 @in_float32
-def matrix_norm(x: Any, keepdims: bool = False, ord: Order = "fro", axis: tuple[int, int] = (-2, -1)) -> Tensor:
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro", axis: tuple[int, int] = (-2, -1)) -> Tensor:
     """The norm of matrices over two axes, the last ones by default.
 
     Args:
@@ -60,7 +61,7 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Order = "fro", axis: tuple[
     if rows == columns:
         raise ValueError(f"matrix_norm: {axis} names one axis twice")
     if ord == "fro":
-        return vector_norm(x, (rows, columns), keepdims)
+        return vector_norm(x, axis=(rows, columns), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         raise NotImplementedError(f"matrix_norm: ord={ord!r} needs singular values, which minigrad does not compute")
     if ord not in (1, -1, math.inf, -math.inf):
@@ -68,7 +69,11 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Order = "fro", axis: tuple[
     along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = sum(abs(x), along, keepdims=True)
     out = (max if ord > 0 else min)(sums, across, keepdims=True)
-    return out if keepdims else reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in (rows, columns)))
+    return (
+        out
+        if flag(keepdims, "matrix_norm: keepdims")
+        else reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in (rows, columns)))
+    )
 
 
 def norm(x: Any, ord: Order = None, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -80,16 +85,16 @@ def norm(x: Any, ord: Order = None, axis: Any = None, keepdims: bool = False) ->
     x = as_tensor(x)
     if axis is None:
         if ord is None:
-            return vector_norm(x, None, keepdims)
+            return vector_norm(x, keepdims=keepdims)
         if x.ndim not in (1, 2):
             raise ValueError(f"norm: ord={ord!r} is for vectors and matrices, shape {x.shape} needs an axis")
         axis = tuple(range(x.ndim))
     axes = (axis,) if isinstance(axis, INTEGERS) else tuple(axis)
     if len(axes) == 2:
-        return matrix_norm(x, keepdims, "fro" if ord is None else ord, axes)
+        return matrix_norm(x, keepdims=keepdims, ord="fro" if ord is None else ord, axis=axes)
     if len(axes) != 1:
         raise ValueError(f"norm: vectors have one axis and matrices two, not {len(axes)}: {axis}")
-    return vector_norm(x, axes[0], keepdims, 2 if ord is None else ord)
+    return vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
 
 
 @in_float32

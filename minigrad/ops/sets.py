@@ -77,7 +77,7 @@ def unique_values(x: Any) -> Tensor:
     return unique_all(x).values
 
 
-def isin(x: Any, values: Any, invert: bool = False) -> Tensor:
+def isin(x: Any, values: Any, *, invert: bool = False) -> Tensor:
     """Whether each element of x is one of `values`; with `invert`, whether it is none of them. NaN is in nothing."""
     x, values = (t.detach() for t in alike(x, values))
     ordered = sort(flatten(values))

@@ -78,7 +78,7 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False) -> Ten
     """The p-norm of the elements, all in one row or along an axis (PyTorch's). Norms of matrices: `mg.linalg.norm`."""
     if isinstance(p, str) and p != "fro":
         raise ValueError(f"norm: p is a number or 'fro', not {p!r}; of a matrix, mg.linalg.norm(x, ord)")
-    return vector_norm(x, axis, keepdims, 2 if p == "fro" else p)
+    return vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if p == "fro" else p)
 
 
 def dim(x: Tensor) -> int:
