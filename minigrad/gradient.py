@@ -172,7 +172,15 @@ def accumulate(old: Any, new: Any) -> Any:
 
 
 def collect(node: Node, g: Any) -> None:
-    """Add a gradient to what a node has collected. Several threads may do so at once: none is lost."""
+    """Add a gradient to what a node has collected. Several threads may do so at once: none is lost.
+
+    Raises GraphError for a leaf whose tensor was moved since the graph was recorded.
+    """
+    if isinstance(node, Leaf) and node.moved:
+        raise GraphError(
+            f"{node!r} on backend {node.backend.name} was moved to another backend or dtype after this graph was "
+            "recorded, and its gradient would be lost: call backward() before module.to()"
+        )
     while True:
         old, total = node.grad, None
         if old is not None and node.dtype.itemsize == 2 and isinstance(node, Leaf) and old.node is g.node is None:

@@ -104,16 +104,18 @@ class Leaf(Node):
     """A tensor that gradients are collected for: a parameter, or data that was asked to require them.
 
     `open` is False for one that a derivative of a function made for its own use, once that function was evaluated:
-    nobody else asks for its gradient.
+    nobody else asks for its gradient. `moved` is True once the tensor has gone to another backend or dtype, where
+    another leaf stands for it: a gradient that comes here is one that nobody would see.
     """
 
-    __slots__ = ("label", "open", "total", "version")
+    __slots__ = ("label", "moved", "open", "total", "version")
 
     def __init__(
         self, backend: Any, shape: tuple[int, ...], dtype: Any, version: Version | None = None, label: str = ""
     ) -> None:
         super().__init__(None, (), None, {}, backend, SCOPE.get(), shape, dtype)
         self.label = label
+        self.moved = False
         self.open = True
         self.total: Any = None  # of 16-bit floats: the gradient before it was rounded, once several were added up
         self.version = version
@@ -122,6 +124,7 @@ class Leaf(Node):
         """The leaf that follows when the tensor moves to another backend or dtype: with its name and its hooks."""
         leaf = Leaf(backend, self.shape, dtype, version, self.label)
         leaf.hooks = self.hooks
+        self.moved = True
         return leaf
 
     @property

@@ -133,6 +133,16 @@ def test_gradients_survive_requires_grad():
     assert w.grad is None
 
 
+def test_a_gradient_for_a_parameter_that_was_moved_is_not_lost_silently():
+    layer = nn.Linear(2, 1)
+    loss = layer(mg.ones((1, 2))).sum()
+    layer.to("float32").to("float64")
+    with pytest.raises(mg.GraphError, match=r"moved .* call backward\(\) before module.to\(\)"):
+        loss.backward()
+    layer(mg.ones((1, 2), dtype="float64")).sum().backward()
+    assert layer.weight.grad.tolist() == [[1, 1]]
+
+
 @pytest.mark.parametrize("freeze", [False, True])
 def test_hooks_survive_moves_of_their_module(freeze, host_backend):
     layer, seen = nn.Linear(2, 1).to("numpy"), []

@@ -258,6 +258,11 @@ class NumpyBackend(Backend):
             if len(kept) < len(term):
                 x = self.sum(x, axis=tuple(i for i, c in enumerate(term) if c not in result))
             return self.copy(x.transpose([kept.index(c) for c in result]))
+        if len(xs) == 2 and xs[0].size > LONG_DOT and xs[0].dtype == FLOAT32 == xs[1].dtype:
+            (x, y), (term, other) = xs, subscripts.split("->")[0].split(",")
+            if set(term) == set(other):  # a sum of products alone, which BLAS would add up as it does in a dot product
+                product = x * y.transpose([other.index(c) for c in term])
+                return self.einsum(product, subscripts=f"{term}->{subscripts.split('->')[1]}")
         return self.lib.einsum(subscripts, *xs, optimize=True)
 
     @rounds_once
