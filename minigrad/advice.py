@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from .other_names import KEYWORDS, NAMES
+from .other_parts import PARTS, REST
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,15 +32,17 @@ class Answers:
 
     def instead_of(self, name: str) -> str | None:
         """What to write in place of the name, as code with a few words; None if there is no advice."""
-        if name in NAMES:
-            return NAMES[name]
+        if name in NAMES or name.startswith("__"):
+            return NAMES.get(name)
         base = name[:-1]
         if name.endswith("_") and not base.endswith("_") and (new := self._computed(base)):
             return f"y = {new} for a new tensor; a parameter: with mg.no_grad(): x.copy_({new})"
         if name.startswith("_"):
             return None
         if hasattr(self._tensor, name):
-            return f"x.{name}(...), a method"
+            return f"x.{name}(...), a method" if callable(getattr(self._tensor, name)) else f"x.{name}"
+        if isinstance(self._public.get(name), type):
+            return f"mg.{name}(...)"
         if callable(self._public.get(name)):
             return f"mg.{name}(x, ...), a function"
         return f"mg.functional.{name}(x, ...)" if name in self._functional else None
@@ -54,15 +57,20 @@ class Answers:
 
     def for_tensor(self, x: Any, name: str) -> NoReturn:
         """Raise the AttributeError of a tensor for a name that it does not have."""
-        raise AttributeError(self._text(f"{type(x).__name__!r} object", name), name=name, obj=x)
+        raise AttributeError(self._text(f"{type(x).__name__!r} object", name, self.instead_of(name)), name=name, obj=x)
 
     def for_module(self, module: str, name: str) -> NoReturn:
         """Raise the AttributeError of a module for a name that it does not have."""
-        raise AttributeError(self._text(f"module {module!r}", name), name=name, obj=sys.modules[module])
+        place = sys.modules[module]
+        advice = PARTS.get(module, {}).get(name)
+        if advice is None and not name.startswith("_"):
+            alike = [other for other in vars(place) if other.lower().rstrip("_") == name.lower()]
+            rest = REST.get(module, "").format(name=name) if name[0].isupper() else ""
+            advice = f"{module.removeprefix('minigrad.')}.{alike[0]}" if alike else self.instead_of(name) or rest
+        raise AttributeError(self._text(f"module {module!r}", name, advice), name=name, obj=place)
 
-    def _text(self, what: str, name: str) -> str:
-        advice = None if name.startswith("__") else self.instead_of(name)
-        return f"{what} has no attribute {name!r}" + ("" if advice is None else f": write {advice}")
+    def _text(self, what: str, name: str, advice: str | None) -> str:
+        return f"{what} has no attribute {name!r}" + (f": write {advice}" if advice else "")
 
 
 def with_keywords(function: F) -> F:

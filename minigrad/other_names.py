@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .backends.numpy import DIRECT
 
-LINALG = "inverse pinverse det logdet slogdet svd qr eig eigh eigvals cholesky lu solve lstsq matrix_power".split()
+# Factorisations by other names than NumPy's, and by its own.
+LINALG = {"inverse": "inv", "pinverse": "pinv", "logdet": "slogdet", "symeig": "eigh"}
+LINALG |= {name: name for name in "det slogdet svd qr eig eigh eigvals cholesky solve lstsq matrix_power".split()}
 CONVOLUTIONS = "conv1d conv2d conv3d max_pool1d max_pool2d avg_pool2d interpolate grid_sample".split()
 
 # A name of PyTorch's or NumPy's -> what to write here; x is the tensor.
@@ -106,6 +108,7 @@ NAMES = {
     "deg2rad": "x * (math.pi / 180)",
     "rad2deg": "x * (180 / math.pi)",
     "masked_fill": "mg.where(mask, value, x)",
+    "pad": "x.pad(((0, 0), (1, 2))): the widths before and after, for each axis, the first one first",
     "nan_to_num": "mg.where(mg.isnan(x), 0, x)",
     "heaviside": "mg.where(x > 0, 1.0, 0.0)",
     "softmax": "mg.functional.softmax(x, axis=-1)",
@@ -159,8 +162,6 @@ NAMES = {
     "gather": "mg.take_along_axis(x, index, axis=0)",
     "index_select": "mg.take(x, index, axis=0)",
     "masked_select": "x[mask]",
-    "scatter": "x.at[index].set(values)",
-    "scatter_add": "x.at[index].add(values)",
     "index_add": "x.at[index].add(values)",
     "index_copy": "x.at[index].set(values)",
     "index_fill": "x.at[index].set(value)",
@@ -178,7 +179,8 @@ NAMES = {
     "save": "pickle.dump(module.state_dict(), file)",
     "load": "module.load_state_dict(pickle.load(file))",
     "to_numpy": "x.numpy()",
-    "values": "x.numpy()",
+    "values": "x.numpy() for an array; x.max(1) gives the largest values, x.sort(1) the values in order",
+    "indices": "x.argmax(1) for the positions of the largest, x.argsort(1) for the order",
     "set_printoptions": "np.set_printoptions(precision=4)",
     "astuple": "tuple(x)",
     # random numbers in place
@@ -215,7 +217,11 @@ NAMES = {
     "histc": "np.histogram(x.detach().numpy())",
     "percentile": "mg.sort(x)[int(q / 100 * (x.size - 1))]",
     "quantile": "mg.sort(x)[int(q * (x.size - 1))]",
-    **{name: f"np.linalg.{name}(array) with NumPy: minigrad factorises no matrices" for name in LINALG},
+    **{
+        name: f"np.linalg.{theirs}(array) with NumPy: minigrad factorises no matrices"
+        for name, theirs in LINALG.items()
+    },
+    "lu": "scipy.linalg.lu(array) with SciPy: minigrad factorises no matrices",
     **dict.fromkeys(CONVOLUTIONS, "it with PyTorch: minigrad has no convolutions"),
     "fft": "np.fft.fft(array) with NumPy: minigrad has no complex numbers",
     "complex64": "mg.float32: minigrad has no complex numbers",
@@ -269,7 +275,16 @@ NAMES = {
     "apply_": "mg.tensor of a Python list, or a function of tensors",
     "apply_along_axis": "mg.stack([f(row) for row in x])",
     "relu6": "mg.clip(x, 0, 6)",
-    "hardtanh": "mg.clip(x, -1, 1)",
+    "celu": "mg.where(x > 0, x, alpha * mg.expm1(x / alpha))",
+    "glu": "a * mg.sigmoid(b), for a, b = mg.split(x, 2, axis=-1)",
+    "hardshrink": "mg.where(mg.abs(x) > 0.5, x, 0)",
+    "hardsigmoid": "mg.clip(x / 6 + 0.5, 0, 1)",
+    "hardswish": "x * mg.clip(x / 6 + 0.5, 0, 1)",
+    "prelu": "mg.where(x > 0, x, weight * x)",
+    "rrelu": "mg.functional.leaky_relu(x, slope)",
+    "softshrink": "mg.sign(x) * mg.relu(mg.abs(x) - 0.5)",
+    "tanhshrink": "x - mg.tanh(x)",
+    "rms_norm": "x / mg.sqrt(mg.mean(x * x, axis=-1, keepdims=True) + eps) * weight",
     "threshold": "mg.where(x > threshold, x, value)",
     "mish": "x * mg.tanh(mg.softplus(x))",
     "softmin": "mg.functional.softmax(-x, axis=-1)",
@@ -300,6 +315,10 @@ KEYWORDS = {
     "unbiased": "correction=1 for unbiased=True, correction=0 for unbiased=False",
     "ddof": "correction=",
     "diagonal": "k=",
+    "as_tuple": "nothing: one vector for each axis is given",
+    "steps": "num=",
+    "inplace": "nothing: results are new tensors",
+    "num_classes": "the number of classes as second argument",
     "input": "the tensor as first argument",
     "other": "the second tensor as second argument",
     "tensors": "the list of tensors as first argument",

@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import advice, ops
+from minigrad.other_parts import PARTS
 
 torch = pytest.importorskip("torch")
 
@@ -115,6 +117,27 @@ def test_a_missing_name_is_answered(name):
         eval(function, vars(mg))
 
 
+@pytest.mark.parametrize(("module", "name"), [(m, name) for m, names in PARTS.items() for name in names])
+def test_a_part_that_is_missing_is_answered(module, name):
+    place, answer = sys.modules[module], PARTS[module][name]
+    assert not hasattr(place, name)
+    with pytest.raises(AttributeError, match=re.escape(f"module {module!r} has no attribute {name!r}: write {answer}")):
+        getattr(place, name)
+    for path in re.findall(r"\b(?:mg|nn|optim)(?:\.\w+)+", answer):
+        eval(path, {"mg": mg, **vars(mg)})
+
+
+FORMULAS = "celu hardshrink hardsigmoid hardswish mish prelu relu6 softmin softshrink tanhshrink".split()
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_formula_that_is_advised_is_right(name):
+    x, weight = torch.linspace(-7, 7, 31), torch.tensor([0.25])
+    options = {"prelu": {"weight": weight}, "softmin": {"dim": -1}}.get(name, {})
+    ours = eval(advice.NAMES[name], {"mg": mg, "x": mg.tensor(x.numpy()), "alpha": 1.0, "weight": 0.25})
+    np.testing.assert_allclose(ours.tolist(), getattr(torch.nn.functional, name)(x, **options).tolist(), atol=1e-6)
+
+
 def test_other_places_of_a_name_are_told():
     x = mg.ones((2, 2))
     for expression, answer in {
@@ -199,6 +222,17 @@ WRONG = {
     "torch.ones(2) * x": "a torch.Tensor is not a tensor",
     "mg.autograd.Function": "write mg.primitive",
     "F.one_hot": "mg.one_hot(x, ...), a function",
+    "F.pad": "for each axis, the first one first",
+    "mg.autograd.no_grad": "write mg.no_grad(...)",
+    "mg.shape": "write x.shape",
+    "mg.nn.Lstm": "write nn.LSTM",
+    "mg.nn.init.xavier_uniform": "write nn.init.xavier_uniform_",
+    "mg.nn.utils.clip_grad_norm": "write nn.utils.clip_grad_norm_",
+    "mg.nn.Capsule": "class Capsule(nn.Module)",
+    "mg.optim.Shampoo": "a subclass of optim.Optimizer",
+    "x.max(1).values": "x.max(1) gives the largest values",
+    "x.max(1).indices": "x.argmax(1)",
+    "x.nonzero(as_tuple=True)": "one vector for each axis is given",
 }
 
 

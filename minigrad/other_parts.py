@@ -1,0 +1,94 @@
+"""Layers, losses, optimizers and helpers of PyTorch's that are not here, and what to write: tables for `advice`."""
+
+from __future__ import annotations
+
+from .other_names import NAMES
+
+_CONVOLUTIONS = (
+    [f"{name}{n}d" for name in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for n in (1, 2, 3)]
+    + [f"Adaptive{kind}Pool{n}d" for kind in ("Avg", "Max") for n in (1, 2, 3)]
+    + ["Upsample", "PixelShuffle", "Unfold", "Fold", "BatchNorm2d", "BatchNorm3d"]
+)
+_ATTENTION = "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer".split()
+_ACTIVATIONS = "CELU GLU Hardshrink Hardsigmoid Hardswish Mish PReLU ReLU6 Softmin Softshrink Tanhshrink".split()
+
+LAYERS = {
+    **dict.fromkeys(_CONVOLUTIONS, "it with PyTorch: minigrad has no convolutions, and nothing else for images"),
+    **dict.fromkeys(
+        ("MultiheadAttention", *_ATTENTION),
+        "attention with nn.Linear and mg.functional.softmax(q @ k.mT / math.sqrt(d), axis=-1) @ v",
+    ),
+    **{name: f"a function: {NAMES[name.lower()]}" for name in _ACTIVATIONS},
+    **dict.fromkeys(
+        ("GroupNorm", "InstanceNorm1d", "InstanceNorm2d"),
+        "nn.LayerNorm, mg.functional.layer_norm(x.reshape(groups), shape), or nn.BatchNorm1d",
+    ),
+    "RMSNorm": f"a function: {NAMES['rms_norm']}",
+    **dict.fromkeys(
+        ("Dropout1d", "Dropout2d", "Dropout3d"),
+        "mg.functional.dropout(x, p, training, shared_axes=(-1,)): one mask along these axes",
+    ),
+    "AlphaDropout": "nn.Dropout(p)",
+    "Bilinear": "mg.einsum('bi,kij,bj->bk', x, weight, y)",
+    "CosineSimilarity": NAMES["cosine_similarity"],
+    "PairwiseDistance": NAMES["pairwise_distance"],
+    "Unflatten": NAMES["unflatten"],
+    "EmbeddingBag": "nn.Embedding, and a sum or mean of its rows",
+    **dict.fromkeys(("LazyLinear", "LazyBatchNorm1d"), "the layer with its sizes: they are not guessed"),
+    **dict.fromkeys(("DataParallel", "SyncBatchNorm"), "the module itself: a training runs on one device"),
+    **dict.fromkeys(
+        "ConstantPad1d ZeroPad1d ZeroPad2d ReflectionPad1d ReplicationPad1d".split(), f"a function: {NAMES['pad']}"
+    ),
+    "TripletMarginLoss": "mg.relu((a - p).norm(2, axis=-1) - (a - n).norm(2, axis=-1) + margin).mean()",
+    "MarginRankingLoss": "mg.relu(-y * (a - b) + margin).mean()",
+    "HingeEmbeddingLoss": "mg.where(y == 1, x, mg.relu(margin - x)).mean()",
+    "SoftMarginLoss": "mg.softplus(-y * x).mean()",
+    "PoissonNLLLoss": "(mg.exp(x) - y * x).mean()",
+    "GaussianNLLLoss": "((mg.log(variance) + (x - y) ** 2 / variance) / 2).mean()",
+    "RNNBase": "nn.RecurrentStack",
+    "parameter": "nn.Parameter",
+    "modules": "nn itself: nn.Linear and all others are there",
+}
+
+OPTIMIZERS = {
+    "LBFGS": "optim.Adam, or scipy.optimize.minimize over nn.utils.parameters_to_vector(parameters)",
+    **dict.fromkeys("Adamax NAdam RAdam Lion Muon SparseAdam".split(), "optim.Adam or optim.AdamW"),
+    **dict.fromkeys("Adadelta Rprop".split(), "optim.RMSprop"),
+    "ASGD": "optim.SGD, and a mean of the weights under mg.no_grad()",
+    "swa_utils": "copy.deepcopy(module), and q.mul_(0.9).add_(p, alpha=0.1) for its parameters under mg.no_grad()",
+}
+
+SCHEDULES = {
+    "_LRScheduler": "optim.lr_scheduler.LRScheduler",
+    "MultiplicativeLR": "optim.lr_scheduler.LambdaLR(optimizer, factor), of the initial rate",
+    "CyclicLR": "optim.lr_scheduler.LambdaLR(optimizer, factor), or OneCycleLR",
+}
+
+HELPERS = {
+    "rnn": "minigrad.data.pad(sequences), and lengths= of nn.LSTM and others: they compute no padding",
+    **dict.fromkeys(
+        "weight_norm spectral_norm parametrizations parametrize".split(),
+        "a module that computes its weight in forward()",
+    ),
+}
+
+AUTOGRAD = {
+    "set_detect_anomaly": "mg.detect_anomaly(), a context manager",
+    "functional": NAMES["func"],
+}
+
+# A module -> names that people look for in it.
+PARTS = {
+    "minigrad.nn": LAYERS,
+    "minigrad.optim": OPTIMIZERS,
+    "minigrad.optim.lr_scheduler": SCHEDULES,
+    "minigrad.nn.utils": HELPERS,
+    "minigrad.autograd": AUTOGRAD,
+}
+
+# What to write for any other class of a module.
+REST = {
+    "minigrad.nn": "a class of your own: class {name}(nn.Module), with a forward()",
+    "minigrad.optim": "optim.SGD, Adam, AdamW, RMSprop or Adagrad, or a subclass of optim.Optimizer",
+    "minigrad.optim.lr_scheduler": "optim.lr_scheduler.LambdaLR(optimizer, factor), or a subclass of LRScheduler",
+}
