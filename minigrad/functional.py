@@ -23,6 +23,7 @@ from .losses import (
     nll_loss,
     smooth_l1_loss,
 )
+from .ops.arguments import integers
 from .ops.elementwise import gelu, relu, sigmoid, silu, softplus, tanh, where
 from .ops.reductions import INTEGERS, as_tensor, normal_axis
 from .ops.shaping import flatten, reshape
@@ -141,7 +142,7 @@ def layer_norm(
         eps: added to the variance.
     """
     x = as_tensor(x)
-    sizes = (int(normalized_shape),) if isinstance(normalized_shape, INTEGERS) else tuple(normalized_shape)
+    sizes = integers(normalized_shape, "layer_norm: normalized_shape")
     if not sizes or x.shape[x.ndim - len(sizes) :] != sizes:
         raise ValueError(f"layer_norm: {describe(x)} does not end in the shape {sizes}")
     for name, t in (("weight", weight), ("bias", bias)):

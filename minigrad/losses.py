@@ -176,7 +176,7 @@ def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 
 
 @in_float32
-def huber_loss(x: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Tensor:
+def huber_loss(x: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """a**2 / 2 for a = |x - target| up to `delta` (> 0), beyond it delta * (a - delta / 2) (Huber 1964)."""
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")

@@ -88,7 +88,7 @@ WRONG = {
     "a reduction": (lambda: F.mse_loss(A, A, "all"), ValueError, ["'mean', 'sum' or 'none', not 'all'"]),
     "a reduction of classes": (lambda: F.nll_loss(A, WHOLE[:2], reduction="x"), ValueError, ["not 'x'"]),
     "losses": (lambda: F.mse_loss(A, VECTOR), ValueError, ["mse_loss", "float32[2, 3]", "float32[3]"]),
-    "huber's delta": (lambda: F.huber_loss(A, A, 0.0), ValueError, ["delta must be positive, not 0.0"]),
+    "huber's delta": (lambda: F.huber_loss(A, A, delta=0.0), ValueError, ["delta must be positive, not 0.0"]),
     "gelu": (lambda: mg.gelu(A, "erf"), ValueError, ["'none' or 'tanh', not 'erf'"]),
     "a backend": (lambda: mg.use_backend("tpu"), ValueError, ["unknown backend 'tpu'", *REGISTRY]),
 }

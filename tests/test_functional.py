@@ -40,7 +40,7 @@ COMPOSED = {
     "nll_loss": (lambda x: F.nll_loss(x, mg.tensor([1, -100]), reduction="sum"), [rand(2, 3)]),
     "mse_loss": (F.mse_loss, [rand(2, 3), rand(2, 3, seed=1)]),
     "l1_loss": (F.l1_loss, [rand(2, 3), rand(2, 3, seed=1)]),
-    "huber_loss": (lambda x, y: F.huber_loss(x, y, 0.7), [t([0.0, 0.5, 2.0, -3.0]), t([0.1, 0.1, 0.1, 0.1])]),
+    "huber_loss": (lambda x, y: F.huber_loss(x, y, delta=0.7), [t([0.0, 0.5, 2.0, -3.0]), t([0.1, 0.1, 0.1, 0.1])]),
     "binary_cross_entropy": (F.binary_cross_entropy_with_logits, [rand(2, 3), mg.sigmoid(rand(2, 3, seed=1))]),
     "kl_div": (F.kl_div, [mg.log(PROBABILITIES), PROBABILITIES[::-1]]),
     "kl_div of logs": (lambda x, y: F.kl_div(x, y, log_target=True), [mg.log(PROBABILITIES), rand(2, 3)]),
@@ -161,7 +161,7 @@ def test_integers_of_any_size_are_classes(backend):
 def test_huber_is_a_parabola_near_and_a_line_far():
     away = t([0.0, 0.5, 1.0, 3.0, -3.0])
     assert F.huber_loss(away, mg.zeros_like(away), reduction="none").tolist() == [0, 0.125, 0.5, 2.5, 2.5]
-    assert F.huber_loss(away, mg.zeros_like(away), 2.0, "none").tolist() == [0, 0.125, 0.5, 4, 4]
+    assert F.huber_loss(away, mg.zeros_like(away), "none", 2.0).tolist() == [0, 0.125, 0.5, 4, 4]
 
 
 def test_binary_cross_entropy_bears_large_logits():

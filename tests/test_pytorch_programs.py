@@ -95,7 +95,7 @@ for start in range(0, 180, 20):
     loss = F.cross_entropy(logits, target.view(-1))
     optimizer.zero_grad()
     loss.backward()
-    report.append(float(nn.utils.clip_grad_norm_(parameters, 1.0)))
+    report.append(nn.utils.clip_grad_norm_(parameters, 1.0).item())
     optimizer.step()
     report.append(loss.item())
 with torch.no_grad():

@@ -30,7 +30,7 @@ METHODS = {
     reductions: "sum mean prod max min var std any all argmax argmin logsumexp cumulative_sum cumulative_prod",
     linalg: "matmul vecdot outer tensordot trace",
     shaping: "reshape flatten permute_dims moveaxis swapaxes expand_dims squeeze broadcast_to unstack split flip roll "
-    "pad tile repeat tril triu",
+    "pad tile tril triu",
     arranging: "diff diagonal",
     scatter: "scatter scatter_add scatter_reduce cummax cummin",
     indexing: "take take_along_axis sort argsort topk nonzero",
@@ -40,10 +40,12 @@ METHODS = {
 _advised = cache(with_keywords)  # one for a function with two names
 ADVISED: dict[str, Any] = {
     name: _advised(function)
-    for module in (reductions, shaping, indexing, arranging, scatter)
+    for module in (creation, reductions, shaping, indexing, arranging, scatter)
     for name, function in vars(module).items()
     if callable(function) and getattr(function, "__module__", "") == module.__name__ and not name.startswith("_")
 }
+
+ADVISED["round"] = _advised(elementwise.round)
 
 for _function in ADVISED.values():
     _function.__module__ = "minigrad"  # where pickle finds it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import dtypes
 from ..primitives import PRIMITIVES
@@ -62,8 +62,15 @@ def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = Tru
     return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": flag(descending, "argsort: descending")})
 
 
-def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """The k largest (or smallest) elements along an axis, in order, and their indices.
+class TopK(NamedTuple):
+    """What `topk` finds."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> TopK:
+    """The k largest (or smallest) elements along an axis, in order, and their indices: (values, indices).
 
     Raises ValueError if the axis has fewer than k elements.
     """
@@ -73,7 +80,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(f"topk: cannot take {k} elements of axis {axis} of shape {x.shape}")
     order = argsort(x.detach(), axis, descending=largest)[(*(slice(None),) * axis, slice(0, k))]
-    return take_along_axis(x, order, axis), order
+    return TopK(take_along_axis(x, order, axis), order)
 
 
 def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) -> Tensor:

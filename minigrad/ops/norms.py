@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .. import dtypes
+from ..advice import with_keywords
 from ..tensor import Tensor
 from .arguments import flag
 from .elementwise import abs, where
@@ -16,6 +17,7 @@ from .shaping import moveaxis, reshape, stack
 Order = Any  # a number, "fro", "nuc", or None
 
 
+@with_keywords
 @in_float32
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Tensor:
     """The norm sum(|x|**ord)**(1/ord) of vectors along `axis`, or of all elements.
@@ -43,6 +45,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
     return _root(sum(powers, axis, keepdims), 1 / ord)
 
 
+@with_keywords
 @in_float32
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro", axis: tuple[int, int] = (-2, -1)) -> Tensor:
     """The norm of matrices over two axes, the last ones by default.
@@ -76,6 +79,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro", axis: 
     )
 
 
+@with_keywords
 def norm(x: Any, ord: Order = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """A norm of vectors or matrices: of vectors for one axis, of matrices for two, see `vector_norm`, `matrix_norm`.
 

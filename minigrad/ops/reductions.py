@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..primitives import PRIMITIVES, Primitive
-from ..record import apply
+from ..record import apply, describe
 from ..tensor import Tensor
 from .arguments import flag
 from .precision import in_float32
@@ -27,6 +27,9 @@ def normal_axis(axis: int, ndim: int, what: str) -> int:
     """A possibly negative axis as 0..ndim-1. Raises IndexError if there is no such axis."""
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
         raise TypeError(f"{what}: an axis is an integer, not {axis!r}")
+    if isinstance(axis, Tensor) and (axis.ndim or axis.dtype.kind not in "iu"):
+        instead = f"; of two tensors, element by element: mg.{what}imum(x, y)" if what in ("max", "min") else ""
+        raise TypeError(f"{what}: an axis is an integer, not {describe(axis)}{instead}")
     position = axis.__index__()
     if not -ndim <= position < ndim:
         raise IndexError(f"{what}: axis {axis} is out of range for {ndim} axes")

@@ -203,10 +203,11 @@ def _pieces(sizes: tuple[int, ...], axis: int) -> list[dict[str, Any]]:
 _few_pieces = lru_cache(maxsize=256)(_pieces)  # an unrolled cell splits its gates alike in every step
 
 
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
-    """The order of the elements reversed along the given axes, or along all."""
+def flip(x: Any, axis: int | Sequence[int] | None = None, *more: int) -> Tensor:
+    """The order of the elements reversed along the given axes, also as separate numbers, or along all."""
     x = as_tensor(x)
-    axes = normal_axes(tuple(range(x.ndim)) if axis is None else axis, x.ndim, "flip")
+    given = (axis, *more) if more else tuple(range(x.ndim)) if axis is None else axis
+    axes = normal_axes(given, x.ndim, "flip")
     return apply(PRIMITIVES["flip"], (x,), {"axis": axes})
 
 
@@ -255,10 +256,11 @@ def _is_sequence(x: Any) -> bool:
     return hasattr(x, "__len__") and getattr(x, "shape", None) != ()
 
 
-def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
-    """x laid side by side, repetitions[i] times along axis i."""
+def tile(x: Any, repetitions: int | Sequence[int], *more: int) -> Tensor:
+    """x laid side by side, repetitions[i] times along axis i; also given as separate numbers."""
     x = as_tensor(x)
-    reps = [count(n, "tile: repetitions") for n in integers(repetitions, "tile: repetitions")]
+    given = (repetitions, *more) if more else repetitions
+    reps = [count(n, "tile: repetitions") for n in integers(given, "tile: repetitions")]
     ndim = max(x.ndim, len(reps))
     reps = [1] * (ndim - len(reps)) + reps
     sizes = [1] * (ndim - x.ndim) + list(x.shape)

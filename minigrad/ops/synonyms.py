@@ -16,6 +16,7 @@ from ..tensor import Tensor
 from .norms import vector_norm
 from .reductions import INTEGERS
 from .shaping import expand_dims, flatten, permute_dims, reshape, swapaxes
+from .shaping import repeat as repeated
 
 TYPES = {
     "bool": "bool",
@@ -81,6 +82,19 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False) -> Ten
     return vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if p == "fro" else p)
 
 
+def repeat(x: Tensor, repeats: int | Any, *more: int, axis: int | None = None) -> Tensor:
+    """Each element (or each slice along `axis`) repeated, as `mg.repeat`.
+
+    Raises TypeError for repeat(n) of a vector, which is one thing in NumPy and another in PyTorch.
+    """
+    if x.ndim == 1 and axis is None and not more and isinstance(repeats, INTEGERS):
+        raise TypeError(
+            f"repeat({repeats}) of a vector: repeat({repeats}, axis=0) repeats each element, as in NumPy; "
+            f"tile({repeats}) the whole, as PyTorch's repeat does"
+        )
+    return repeated(x, repeats, *more, axis=axis)
+
+
 def dim(x: Tensor) -> int:
     """The number of axes, `x.ndim`."""
     return x.ndim
@@ -116,6 +130,7 @@ def _conversion(name: str, dtype: str) -> Callable[[Tensor], Tensor]:
 
 
 METHODS: Sequence[Callable[..., Any]] = (
-    *(clone, transpose, permute, t, view, ravel, unsqueeze, with_keywords(norm), dim, numel, contiguous, cpu, cuda),
+    *(clone, transpose, permute, t, view, ravel, unsqueeze, dim, numel, contiguous, cpu, cuda),
+    *(with_keywords(norm), with_keywords(repeat)),
     *(_conversion(name, dtype) for name, dtype in TYPES.items()),
 )

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import dtypes
 from ..ops.elementwise import clip
 from ..record import describe
@@ -28,7 +30,7 @@ def clip_grad_norm_(
         norm_type: p of the p-norm, > 0; math.inf for the largest absolute value.
         error_if_nonfinite: raise if the norm is NaN or infinite. Otherwise gradients become NaN or 0 then.
 
-    Returns the norm before scaling, of all gradients as one vector.
+    Returns the norm before scaling, of all gradients as one vector: a float of NumPy's, which has PyTorch's `item()`.
 
     Raises ValueError for a negative `max_norm`, for an iterator that was used up before and, on request, for a norm
     that is not finite; it names the first parameter whose gradient is to blame, and nothing has changed.
@@ -45,7 +47,7 @@ def clip_grad_norm_(
     if not factor >= 1:  # NaN as well
         for p in params:
             p._collector.grad = p.grad.detach() * factor
-    return total
+    return np.float64(total)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
