@@ -6,6 +6,7 @@ from typing import Any
 
 from .advice import with_keywords
 from .ops.elementwise import abs, clip, expm1, softplus, where
+from .ops.precision import in_float32
 from .ops.reductions import as_tensor, normal_axis
 from .primitives import PRIMITIVES
 from .record import apply
@@ -48,6 +49,7 @@ def logsigmoid(x: Any) -> Tensor:
     return -softplus(-as_tensor(x))
 
 
+@in_float32
 def softsign(x: Any) -> Tensor:
     """x / (1 + |x|)."""
     x = as_tensor(x)

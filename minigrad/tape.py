@@ -175,13 +175,11 @@ def sweep(
                 g = g.dense(node.backend)
             primitive = node.primitive
             half = node.dtype.itemsize == 2  # whose gradient is collected in float32, and rounded where it is seen
-            if half and (primitive is None or node.hooks is not None or targets is not None):
-                g = g.astype(node.dtype)
             if node.hooks is not None:
-                g = _call_hooks(node, g)
+                g = _call_hooks(node, g, half)
             if primitive is None or targets is not None:
                 if targets is None or node in targets:
-                    results[node] = g
+                    results[node] = g.astype(node.dtype) if half else g
                 if primitive is None or node not in wanted:  # type: ignore[operator]
                     continue
             saved, params, xp = node.saved, node.params, node.backend
@@ -260,12 +258,14 @@ def _own(g: Any, node: Node) -> Any:
     return g.astype(FLOAT32) if node.dtype.itemsize == 2 else node.backend.copy(g)
 
 
-def _call_hooks(node: Node, g: Any) -> Any:
+def _call_hooks(node: Node, g: Any, half: bool) -> Any:
+    """The gradient after the hooks, which see it rounded; where none replaces it, looking on changes nothing."""
+    seen = given = g.astype(node.dtype) if half else g
     for hook in node.hooks or ():
-        replaced = hook(node, g)
+        replaced = hook(node, seen)
         if replaced is not None:
-            g = replaced
-    return g
+            seen = replaced
+    return g if seen is given else seen
 
 
 def fit(d: Any, parent: Node, primitive: Any, xp: Any) -> Any:

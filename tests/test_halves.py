@@ -229,6 +229,40 @@ def test_functions_and_their_derivatives_are_rounded_once(name):
             np.testing.assert_allclose(slope, exact_slope.astype(HALF), rtol=1.01e-3, atol=6e-8)
 
 
+@pytest.mark.parametrize("look", ["not at all", "differentiate", "grad", "vjp", "retain_grad", "hook"])
+def test_looking_at_gradients_on_the_way_does_not_round_them(look):
+    """Between the two products the gradient is 3e-8, which would be rounded to 6e-8."""
+    scale = lambda x: (x * 2048.0) / 1024.0 / 2048.0
+    x, seen = half([1.0, -2.0], grad=True), []
+    wanted = HALF.type(3e-5)
+    y = scale(x)
+    if look == "differentiate":
+        (found,) = mg.differentiate(y, x, half([wanted * 2] * 2) * 512)
+    elif look == "grad":
+        found = mg.grad(lambda v: (scale(v) * half([wanted * 2] * 2) * 512).sum())(x.detach())
+    elif look == "vjp":
+        (found,) = mg.vjp(scale, x.detach())[1](half([wanted * 2] * 2) * 512)
+    else:
+        middle = x * 2048.0
+        y = middle / 1024.0 / 2048.0
+        if look == "retain_grad":
+            middle.retain_grad()
+        elif look == "hook":
+            middle.register_hook(lambda g: seen.append(g))
+        y.backward(half([wanted * 2] * 2) * 512)
+        found = x.grad
+        assert all(g.dtype == mg.float16 for g in [*seen, *([middle.grad] if look == "retain_grad" else [])])
+    assert found.dtype == mg.float16
+    np.testing.assert_array_equal(found.numpy(), wanted)
+
+
+def test_compositions_pass_beyond_the_type():
+    places = mg.tensor([[0], [0], [0]])
+    mean = mg.scatter_reduce(half([[49152.0]]), 0, places, half([[49152.0]] * 3), "mean")
+    assert mean.tolist() == [[49152]]
+    assert mg.diff(half([60000.0, -10000.0, -60000.0]), n=2).tolist() == [20000]
+
+
 # --- with integers ----------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from .. import dtypes
 from ..backends.deferred import ALL
 from ..tensor import Tensor
 from .arguments import integer
+from .precision import in_float32
 from .reductions import as_tensor, normal_axis
 from .shaping import broadcast_arrays, concat, moveaxis, reshape
 
@@ -45,6 +46,7 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> list[Tensor]:
     return broadcast_arrays(*along)
 
 
+@in_float32
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` are joined to x before.
 

@@ -17,6 +17,7 @@ from ..tensor import Tensor
 from .creation import full
 from .elementwise import clip, divide, isnan, where
 from .indexing import argsort, integers, take_along_axis
+from .precision import in_float32
 from .reductions import as_tensor, cumulative_sum, max, min, normal_axis, prod
 from .shaping import broadcast_to, concat, flatten, reshape
 
@@ -51,6 +52,7 @@ def scatter_add(x: Any, axis: int, index: Any, src: Any) -> Tensor:
     return x.at[places].add(values)
 
 
+@in_float32
 def scatter_reduce(x: Any, axis: int, index: Any, src: Any, reduce: str, include_self: bool = True) -> Tensor:
     """x with `src` combined with what is at the places that `index` names along an axis, see `scatter`.
 
