@@ -203,6 +203,35 @@ __array_api_version__ = "2024.12"
 
 newaxis = None  # in brackets: an axis of size 1
 
+# What `from minigrad import *`, help() and type checkers take for public.
+# fmt: off
+__all__ = [
+    "AnomalyError", "BackendError", "GraphError", "Parameter", "Tape", "Tensor", "__array_namespace_info__", "abs",
+    "acos", "acosh", "add", "all", "allclose", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin",
+    "asinh", "astype", "atan", "atan2", "atanh", "autograd", "bitwise_and", "bitwise_invert", "bitwise_left_shift",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_tensors", "broadcast_to", "can_cast", "ceil", "clip", "concat", "conj", "copysign", "cos", "cosh",
+    "count_nonzero", "ctc", "cummax", "cummin", "cumulative_prod", "cumulative_sum", "current_scope", "default_backend",
+    "detect_anomaly", "diagonal", "diff", "differentiate", "divide", "dtypes", "e", "einsum", "empty", "empty_like",
+    "enable_grad", "equal", "erf", "exp", "expand_dims", "explain", "expm1", "eye", "finfo", "flatten", "flip",
+    "float16", "float32", "float64", "floor", "floor_divide", "fmod", "from_dlpack", "full", "full_like", "functional",
+    "gc_paused", "gelu", "get_backend", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "greater",
+    "greater_equal", "hstack", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "isclose", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "less", "less_equal",
+    "linalg", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid",
+    "metrics", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn", "no_grad",
+    "nonzero", "not_equal", "one_hot", "ones", "ones_like", "optim", "outer", "pad", "permute_dims", "pi", "positive",
+    "pow", "primitive", "prod", "random", "real", "reciprocal", "recompute", "relu", "remainder", "repeat", "reshape",
+    "result_type", "roll", "round", "scatter", "scatter_add", "scatter_reduce", "scope", "searchsorted",
+    "set_float32_matmul_precision", "set_num_threads", "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "softplus",
+    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
+    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace", "tree", "tril", "triu", "trunc",
+    "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack",
+    "use_backend", "value_and_grad", "var", "vecdot", "vjp", "vstack", "where", "zeros", "zeros_like",
+]
+# fmt: on
+
 globals().update({name: f for name, f in ADVISED.items() if globals().get(name) is f.__wrapped__})
 
 # Names of other frameworks: attributes that are missing are answered with advice.
@@ -210,6 +239,10 @@ _answers = Answers(Tensor, globals(), functional.__all__)
 Tensor.__getattr__ = lambda x, name: _answers.for_tensor(x, name)  # type: ignore[method-assign]
 for _module in (autograd, functional, random, nn, nn.init, nn.utils, optim, optim.lr_scheduler):
     _module.__getattr__ = partial(_answers.for_module, _module.__name__)  # type: ignore[method-assign]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
 
 
 def __getattr__(name: str) -> object:

@@ -27,7 +27,12 @@ class Recorded:
     nothing changes, and shared between views of the same memory.
     """
 
-    __slots__ = ("array", "backend", "node", "version")
+    __slots__ = {
+        "array": "The elements: an array of the backend's library. To be read; changed in place, it is not watched.",
+        "backend": "Who computes with the array, see `get_backend`.",
+        "node": "The node of the tape that made it; None if it requires no gradients.",
+        "version": "When its memory was last changed in place; None for results of operations.",
+    }
     result_type: type[Any]  # what operations return; set where that class is defined
 
     array: Any

@@ -44,6 +44,7 @@ class EarlyStopping:
 
     @property
     def stop(self) -> bool:
+        """Whether the last `patience` values were none of them the best."""
         return self.steps - self.best_step >= self.patience
 
     def step(self, metric: Any) -> bool:

@@ -1,0 +1,53 @@
+"""What is public: what star imports, help(), completion and type checkers go by, and that all of it says what it is."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import types
+from pathlib import Path
+
+import pytest
+
+import minigrad as mg
+
+PLACES = ["minigrad", "minigrad.nn", "minigrad.optim", "minigrad.functional", "minigrad.linalg", "minigrad.data"]
+DESCRIBED = (types.FunctionType, property, types.MemberDescriptorType)
+PARTS = {"ADVISED", "Answers", "partial"}  # what minigrad/__init__.py itself needs
+
+
+def described(thing, member):
+    return inspect.getdoc(getattr(thing, member))
+
+
+def test_every_name_that_minigrad_imports_for_users_is_public():
+    imported = {
+        name.asname or name.name
+        for node in ast.parse(Path(mg.__file__).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported - PARTS | {"newaxis"} == set(mg.__all__)
+    assert sorted(mg.__all__) == mg.__all__
+
+
+def test_completion_shows_what_is_public():
+    parts = {module.name for module in pkgutil.iter_modules(mg.__path__)}
+    assert set(dir(mg)) >= {*mg.__all__, "__version__", "__doc__"}
+    assert not set(dir(mg)) - set(mg.__all__) & (parts | PARTS | {"_answers"})
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_everything_public_says_what_it_is(place):
+    module = importlib.import_module(place)
+    assert module.__doc__
+    silent = []
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if isinstance(thing, (type, types.FunctionType, types.ModuleType)) and not inspect.getdoc(thing):
+            silent.append(name)
+        if isinstance(thing, type):
+            ours = [kind for kind in thing.__mro__ if kind.__module__.startswith("minigrad")]
+            members = {member for kind in ours for member, value in vars(kind).items() if isinstance(value, DESCRIBED)}
+            silent += [f"{name}.{member}" for member in members if member[0] != "_" and not described(thing, member)]
+    assert silent == []
