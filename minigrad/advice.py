@@ -75,13 +75,13 @@ class Answers:
 
 def with_keywords(function: F) -> F:
     """`function`, whose error for a keyword of PyTorch's or NumPy's says how it is called here."""
-    known = inspect.signature(function).parameters
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except TypeError:
+            known = inspect.signature(function).parameters
             for name in kwargs:  # the first that is not known
                 if name in KEYWORDS and name not in known:
                     raise TypeError(f"{function.__name__}() has no {name}=: write {KEYWORDS[name]}") from None

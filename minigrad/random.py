@@ -18,7 +18,6 @@ and the task's number.
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import os
 import threading
@@ -79,6 +78,8 @@ class Generator:
 
     def _branch(self, fork: int) -> None:
         """Go on with the numbers of a child process, the parent's child of that number."""
+        import hashlib  # here, because it takes milliseconds, and few processes fork
+
         text = repr((self.get_state(), fork)).encode()
         self.manual_seed(int.from_bytes(hashlib.blake2b(text, digest_size=32).digest(), "big"))
 

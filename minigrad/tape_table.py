@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
@@ -30,6 +29,8 @@ def table(entries: Sequence[Entry], fold: bool, width: int | None = None) -> str
             table may stay wider than asked for, as its numbers are never shortened.
     """
     if width is None:
+        import shutil  # here, because it takes milliseconds: it brings the formats of archives along
+
         width = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
     parts = list(_folded(Repeats(entries), 0, len(entries))) if fold else range(len(entries))
     has_norms = any(entry.grad_norm is not None for entry in entries)

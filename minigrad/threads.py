@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .lock import LOCK
 from .settings import Entered, left
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 LARGE = 1 << 21  # elements; with fewer, waking a thread takes as long as it saves
 GRAIN = 1 << 10  # vectors are cut at multiples of so many elements
@@ -121,7 +123,7 @@ def run(task: Callable[[slice], Any], parts: Sequence[slice]) -> list[Any]:
     try:
         pool = _pool(len(parts) - 1)
         futures = [pool.submit(task, part) for part in parts[:-1]]
-    except RuntimeError:  # the interpreter is shutting down, and starts no more threads
+    except (RuntimeError, ImportError):  # the interpreter is shutting down, and starts no more threads
         return [future.result() for future in futures] + [task(part) for part in parts[len(futures) :]]
     last = task(parts[-1])
     return [*(future.result() for future in futures), last]
@@ -129,6 +131,8 @@ def run(task: Callable[[slice], Any], parts: Sequence[slice]) -> list[Any]:
 
 def _pool(size: int) -> ThreadPoolExecutor:
     """A pool of at least so many threads."""
+    from concurrent.futures import ThreadPoolExecutor  # here, because it takes milliseconds: it brings logging along
+
     if _state.pool is None or _state.size < size:
         _state.pool, _state.size = ThreadPoolExecutor(size, thread_name_prefix="minigrad"), size
     return _state.pool  # a smaller one before it ends when no caller holds it any more

@@ -187,6 +187,15 @@ def test_import_minigrad_needs_numpy_alone(tmp_path):
     assert run_python("-c", code, cwd=tmp_path) == "[]"
 
 
+def test_import_minigrad_brings_nothing_along_that_few_need(tmp_path):
+    rare = ["hashlib", "logging", "shutil", "concurrent.futures", "csv", "gzip", "json", "urllib.request", "zipfile"]
+    code = (
+        "import sys, numpy; before = set(sys.modules);"
+        f"import minigrad; print([name for name in {rare} if name in sys.modules and name not in before])"
+    )
+    assert run_python("-c", code, cwd=tmp_path) == "[]"
+
+
 def test_importing_the_drawing_does_not_load_the_libraries(tmp_path):
     code = (
         "import sys, minigrad.tools.graph.render;"

@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from types import CodeType
 from typing import Any
 
 from ..source import GENERATED
@@ -84,11 +86,12 @@ class Primitive:
         self.first_value = first_value
         self.vjp = tuple(vjp) + (None,) * (len(inputs) - len(vjp))
         self.differentiable = any(rule is not None for rule in vjp)
-        self.savers = _Savers(self)
+        needs = [() if rule is None else tuple(inspect.signature(rule).parameters) for rule in self.vjp]
+        self.savers = _Savers(self, needs)
         # The rules as the sweep calls them: rule(g, saved, params, input_node, xp); see `rules_for` for variadic ones.
-        self.rules = None if variadic else [_adapt(self, rule)(0) for rule in self.vjp]
+        self.rules = None if variadic else [_adapt(self, *pair)(0) for pair in zip(self.vjp, needs, strict=True)]
         if variadic:
-            self._rule_at = _adapt(self, self.vjp[0])
+            self._rule_at = _adapt(self, self.vjp[0], needs[0])
             self._first_rules = [self._rule_at(i) for i in range(FEW)]
 
     def rules_for(self, n: int) -> Iterable[Callable[..., Any]]:
@@ -114,9 +117,8 @@ class _Savers(dict[Any, Saver]):
     that are copied if they are kept. Like the rules' adapters the functions are compiled once.
     """
 
-    def __init__(self, primitive: Primitive) -> None:
-        self._primitive = primitive
-        self._needs = [_parameters(rule) for rule in primitive.vjp]
+    def __init__(self, primitive: Primitive, needs: Sequence[tuple[str, ...]]) -> None:
+        self._primitive, self._needs = primitive, needs
 
     def __missing__(self, which: Any) -> Saver:
         key, copied = which if type(which) is tuple else (which, 0)
@@ -134,11 +136,11 @@ class _Savers(dict[Any, Saver]):
             for i, name in enumerate(row.inputs[:n])
         ]
         source = ", ".join(["out" if "out" in needs else "None", *kept])
-        saver = self[which] = eval(compile(f"lambda out, xs: ({source},)", GENERATED, "eval"))
+        saver = self[which] = eval(_compiled(f"lambda out, xs: ({source},)"))
         return saver
 
 
-def _variadic_saver(needs: set[str], tracked: int) -> Saver:
+def _variadic_saver(needs: Sequence[str], tracked: int) -> Saver:
     """The saver of a variadic rule that reads `needs`, where the inputs of the bits in `tracked` are tracked."""
     if "xs" not in needs:
         return _save_out if "out" in needs else _save_nothing
@@ -165,11 +167,7 @@ def _save_nothing(out: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
     return (None,) * (1 + len(xs))
 
 
-def _parameters(rule: Rule | None) -> set[str]:
-    return set() if rule is None else set(inspect.signature(rule).parameters)
-
-
-def _adapt(primitive: Primitive, rule: Rule | None) -> Callable[[int], Callable[..., Any]]:
+def _adapt(primitive: Primitive, rule: Rule | None, needs: Sequence[str]) -> Callable[[int], Callable[..., Any]]:
     """Turn a rule with named needs into a function of a position that gives (g, saved, params, input_node, xp) -> rule.
 
     The adapter is written out as source and compiled once: calling it costs no more than calling the rule. One serves
@@ -178,7 +176,7 @@ def _adapt(primitive: Primitive, rule: Rule | None) -> Callable[[int], Callable[
     if rule is None:
         return lambda i: lambda g, saved, params, parent, xp: None
     arguments = []
-    for name in inspect.signature(rule).parameters:
+    for name in needs:
         if name in ("g", "xp") or (name in ("i", "saved") and primitive.variadic):
             source = name
         elif name == "out":
@@ -193,7 +191,13 @@ def _adapt(primitive: Primitive, rule: Rule | None) -> Callable[[int], Callable[
             source = f"params[{name!r}]"
         arguments.append(source)
     text = f"lambda i: lambda g, saved, params, parent, xp: rule({', '.join(arguments)})"
-    return eval(compile(text, GENERATED, "eval"), {"rule": rule})
+    return eval(_compiled(text), {"rule": rule})
+
+
+@cache
+def _compiled(text: str) -> CodeType:
+    """An expression of Python, compiled. Many rules have the same needs, and so the same adapters."""
+    return compile(text, GENERATED, "eval")
 
 
 PRIMITIVES: dict[str, Primitive] = {}
