@@ -325,7 +325,7 @@ def to_array(data: Any, dtype: Any, backend: Backend, copy: bool | None = None) 
         raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from error
     if wanted is None:
         wanted = allowed(dtypes.check(array.dtype), backend)
-        if not hasattr(data, "dtype") and wanted in (dtypes.float64, dtypes.uint64):
+        if not hasattr(data, "dtype") and not hasattr(data, "__array__") and wanted in (dtypes.float64, dtypes.uint64):
             if _are_integers(data):  # NumPy takes another type for those beyond int64, which may round them
                 raise OverflowError("integers beyond int64: give a dtype, such as 'uint64' or 'float64'")
             if wanted == dtypes.float64:
@@ -378,7 +378,7 @@ def raw_index(index: Any, backend: Backend, keep: bool = True) -> Any:
                 f"move it with .to({backend.name!r})"
             )
         index = index.array
-    elif isinstance(index, list):
+    elif isinstance(index, (list, range)):
         index = backend.asarray(np.asarray(index) if index else np.zeros(0, np.int64))
     elif isinstance(index, np.ndarray) and backend.array_type is not np.ndarray:
         raise BackendError(

@@ -277,6 +277,7 @@ def test_long_hypotheses_win_with_a_length_penalty():
         (lambda f: f(Model(), -1), ValueError, "to start with must be >= 0, not -1"),
         (lambda f: f(Model(), 0, end=V), ValueError, "end token 3 is not one of the 3 tokens"),
         (lambda f: f(Model(), 0, end=-1), ValueError, "end token must be an integer >= 0 or None, not -1"),
+        (lambda f: f(Model(), 0, end=True), ValueError, "end token must be an integer >= 0 or None, not True"),
         (lambda f: f(Model(), 0, end=1.0), ValueError, r"not 1\.0"),
         (
             lambda f: f(lambda t, s: (mg.zeros((len(t), 0)), s), 0),

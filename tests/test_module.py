@@ -340,11 +340,11 @@ def test_repr_is_a_tree_with_counts():
 
     m = Model()
     assert repr(m).splitlines() == [
-        "Model()                             17,696 parameters",
-        "├─ embedding: Embedding(1000, 16)   16,000",
-        "├─ rnn: Recurrent(reverse=True)      1,632",
-        "│  └─ cell: GRUCell(16, 16)          1,632",
-        "└─ head: Linear(16, 4, bias=False)      64",
+        "Model()                            17,696 parameters",
+        "  embedding: Embedding(1000, 16)   16,000",
+        "  rnn: Recurrent(reverse=True)      1,632",
+        "    cell: GRUCell(16, 16)           1,632",
+        "  head: Linear(16, 4, bias=False)      64",
     ]
     m.head.requires_grad_(False)
     m.again = m.rnn

@@ -169,6 +169,7 @@ def test_an_array_of_the_host_does_not_move_to_a_gpu(cupy):
 def test_pandas():
     pandas = pytest.importorskip("pandas")
     series = pandas.Series(mg.tensor([1.0, 2.0]))
+    assert mg.tensor(pandas.DataFrame({"a": [0.1, 0.2]})).tolist() == [[0.1], [0.2]]  # float64, as its columns
     assert series.tolist() == [1, 2]
     assert series.dtype == np.float32
     frame = pandas.DataFrame(mg.tensor(A))

@@ -32,6 +32,13 @@ def test_reading_by_index(index, dtype):
     compare(lambda x: x[index], lambda x: x[index], [np.arange(36.0).reshape(3, 4, 3)], dtype)
 
 
+def test_reading_by_a_range(dtype):
+    """As in a negative log-likelihood: logits[range(n), targets]."""
+    x, targets = np.arange(12.0).reshape(3, 4), [2, 0, 3]
+    compare(lambda x: x[range(3), targets], lambda x: x[range(3), targets], [x], dtype)
+    compare(lambda x: x[range(1, 3)], lambda x: x[range(1, 3)], [x], dtype)
+
+
 def test_reading_with_a_negative_step():
     """PyTorch has none."""
     assert mg.arange(4)[::-1].tolist() == [3, 2, 1, 0]

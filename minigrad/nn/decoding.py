@@ -358,7 +358,7 @@ def _check_length(length: int) -> None:
 
 
 def _check_end(end: int | None) -> None:
-    if end is not None and not (hasattr(end, "__index__") and end >= 0):
+    if end is not None and (isinstance(end, bool) or not hasattr(end, "__index__") or end < 0):
         raise ValueError(f"the end token must be an integer >= 0 or None, not {end!r}")
 
 

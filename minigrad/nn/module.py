@@ -367,8 +367,6 @@ def _state(module: Module) -> dict[str, Tensor]:
 def _tree(module: Module, name: str = "", lead: str = "") -> list[tuple[str, int]]:
     """The lines of `repr` for a module and all inside it, each with its number of parameters."""
     rows = [(f"{name}{type(module).__name__}({module.extra_repr()})", sum(p.numel() for p in module.parameters()))]
-    children = _parts(module, Module)
-    for i, (child_name, child) in enumerate(children):
-        branch, space = ("└─ ", "   ") if i + 1 == len(children) else ("├─ ", "│  ")
-        rows += _tree(child, f"{lead}{branch}{child_name}: ", lead + space)
+    for child_name, child in _parts(module, Module):
+        rows += _tree(child, f"{lead}  {child_name}: ", lead + "  ")
     return rows
