@@ -10,6 +10,7 @@ import numpy as np
 from .backends import Backend, BackendError, default_backend
 from .backends.base import ANYWHERE, Composed
 from .backends.halves import widened
+from .changes import OF_GRADIENT
 from .lock import LOCK
 from .primitives import PRIMITIVES, Primitive, indexing
 from .record import Recorded, allowed, apply, describe, to_array, wrap
@@ -211,7 +212,10 @@ def retain(node: Node, g: Any) -> None:
 
 
 class TensorHook:
-    """A user's hook as the tape calls it. What it returns replaces the gradient, and so has to be like it."""
+    """A user's hook as the tape calls it. What it returns replaces the gradient, and so has to be like it.
+
+    So does the gradient that it was given, if it changed that in place and returned nothing.
+    """
 
     __slots__ = ("hook",)
 
@@ -221,12 +225,15 @@ class TensorHook:
         self.hook = hook
 
     def __call__(self, node: Node, g: Any) -> Any:
-        given = as_tensor(g, node.backend)
+        complete = as_tensor(g, node.backend)  # which others may have, too: what a hook changes in place is a copy
+        given = wrap(complete.array, node.backend, complete.node, OF_GRADIENT)
         result = self.hook(given)
-        if result is None:
-            return None
-        self._check(result, given, node)
-        if result.version is not None:  # it may end as a gradient, and is not to change then
+        if result is None or result is given:
+            if given.array is complete.array:
+                return None
+            result = given
+        self._check(result, complete, node)
+        if result.version not in (None, OF_GRADIENT):  # it may end as a gradient, and is not to change then
             result = wrap(result.backend.copy(result.array), result.backend, result.node)
         return result if isinstance(g, Recorded) else result.array
 

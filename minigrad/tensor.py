@@ -236,6 +236,8 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call `hook(gradient)` when backward has this tensor's gradient; a returned tensor replaces it.
 
+        So do changes of it in place: `lambda g: g.clip_(-1, 1)`.
+
         Hooks of a leaf stay when it moves to another backend or dtype with its module, and when it stops requiring
         gradients for a while. Returns a handle, whose `remove()` takes the hook away again.
 

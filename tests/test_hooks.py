@@ -88,6 +88,21 @@ def test_retain_grad_comes_last_and_once():
     assert y.grad.item() == 10
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("returns", [False, True])
+def test_a_gradient_that_a_hook_changes_in_place_is_replaced_for_that_tensor_alone(create_graph, returns):
+    a, b, seen = leaf(1.0, 2.0), leaf(3.0, 4.0), []
+    a.register_hook(lambda g: g.mul_(10) if returns else (g.mul_(10), None)[1])
+    a.register_hook(seen.append)
+    y = a + b
+    y.backward(mg.ones(2), create_graph=create_graph)
+    y = mg.stack([a, b]).sum()  # whose gradients are views
+    y.backward(create_graph=create_graph)
+    assert a.grad.tolist() == [20, 20]
+    assert b.grad.tolist() == [2, 2]
+    assert [g.tolist() for g in seen] == [[10, 10], [10, 10]]
+
+
 # --- how long they stay -----------------------------------------------------------------------------------------------
 
 
