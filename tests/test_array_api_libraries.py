@@ -26,6 +26,7 @@ CALLS = {
     "argpartition": (lambda make: extra.argpartition(make(V), 1)[1], False),
     "atleast_nd": (lambda make: extra.atleast_nd(make(V), ndim=3), True),
     "cov": (lambda make: extra.cov(make(X)), True),
+    "deg2rad": (lambda make: extra.deg2rad(make(V)), True),
     "expand_dims": (lambda make: extra.expand_dims(make(V), axis=(0, 2)), True),
     "isin": (lambda make: extra.isin(make(V), make(np.array([1.5, 9.0]))), False),
     "kron": (lambda make: extra.kron(make(X), make(V)), True),

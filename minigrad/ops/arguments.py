@@ -44,11 +44,15 @@ def count(value: Any, what: str) -> int:
     return n
 
 
-def flag(value: Any, what: str) -> bool:
+def flag(value: Any, function: str, name: str) -> bool:
     """True or False, of Python or NumPy. Raises TypeError for what other libraries take in its place, a type say."""
-    if isinstance(value, (bool, np.bool_)):
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_):
         return bool(value)
-    raise TypeError(f"{what} is True or False, not {value!r}; name the arguments, and put several axes into a tuple")
+    raise TypeError(
+        f"{function}: {name} is True or False, not {value!r}; name the arguments, and put several axes into a tuple"
+    )
 
 
 def within(value: Any, dtype: np.dtype, what: str) -> None:

@@ -59,7 +59,7 @@ def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = Tru
     """The indices that put x in order along an axis; equal elements keep theirs, `stable` or not."""
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "argsort")
-    return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": flag(descending, "argsort: descending")})
+    return apply(PRIMITIVES["argsort"], (x,), {"axis": axis, "descending": flag(descending, "argsort", "descending")})
 
 
 class TopK(NamedTuple):

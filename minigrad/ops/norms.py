@@ -74,7 +74,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro", axis: 
     out = (max if ord > 0 else min)(sums, across, keepdims=True)
     return (
         out
-        if flag(keepdims, "matrix_norm: keepdims")
+        if flag(keepdims, "matrix_norm", "keepdims")
         else reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in (rows, columns)))
     )
 

@@ -53,7 +53,7 @@ def _reduce(row: Primitive, x: Any, axis: Any, keepdims: bool) -> Tensor:
     axis = normal_axes(axis, x.ndim, row.name)
     if axis == ():  # nothing to reduce over, NumPy's meaning of an empty tuple: each element by itself, on an axis more
         return apply(row, (x[..., None],), {"axis": x.ndim, "keepdims": False})
-    return apply(row, (x,), {"axis": axis, "keepdims": flag(keepdims, f"{row.name}: keepdims")})
+    return apply(row, (x,), {"axis": axis, "keepdims": flag(keepdims, row.name, "keepdims")})
 
 
 def _accumulate(row: Primitive, x: Any, axis: Any, keepdims: bool, dtype: Any) -> Tensor:
@@ -165,7 +165,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 def _position(name: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     x = as_tensor(x)
     axis = None if axis is None else normal_axis(axis, x.ndim, name)
-    return apply(PRIMITIVES[name], (x,), {"axis": axis, "keepdims": flag(keepdims, f"{name}: keepdims")})
+    return apply(PRIMITIVES[name], (x,), {"axis": axis, "keepdims": flag(keepdims, name, "keepdims")})
 
 
 def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = False, dtype: Any = None) -> Tensor:
@@ -196,7 +196,7 @@ def _scan(name: str, x: Any, axis: int | None, include_initial: bool, initial: i
     out = apply(PRIMITIVES[name], (x,), {"axis": axis})
     if dtype is not None:
         out = out.astype(dtype)
-    if flag(include_initial, f"{name}: include_initial"):
+    if flag(include_initial, name, "include_initial"):
         widths = tuple((1 if i == axis else 0, 0) for i in range(x.ndim))
         out = apply(PRIMITIVES["pad"], (out,), {"widths": widths, "value": initial})
     return out
