@@ -99,6 +99,7 @@ def test_series_that_are_damaged(tmp_path, content, message):
         "\n  \nyear,x\n1700,5\n\n1701,\n   \n1702,7\n \n",
         " year , x \n 1700 , 5 \n1701,  \n1702 ,7.\n",
         '"year", "x"\n"1700", "5"\n1701,""\n1702,"7"\n',
+        '"year" , "x"\t\n "1700" ,"5" \n1701 ,"" \n"1702","7" ',
         "year,x\n1700,+5\n1701,NA\n1702,.7e1\n",
     ],
 )

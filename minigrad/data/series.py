@@ -20,6 +20,7 @@ LACKING = set(
     "#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null,,-".split(",")
 )
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # Python's own `float` takes more: 1_500
+BEHIND_A_QUOTE = re.compile(r'"[ \t]+(?=,|\n|$)')  # white space that csv refuses, where it is strict
 TIME = re.compile(r"\d{4}(-\d\d(-\d\d)?)?|\d{8}", re.ASCII)
 
 
@@ -52,7 +53,8 @@ def read_series(path: str | Path, column: str | None = None) -> Series:
             fields, no time, what is no number, or a time that is not after the one before; nothing but names is there,
             or there are no names. The message says in which line and column.
     """
-    lines = csv.reader(io.StringIO(read_text(path)), skipinitialspace=True, strict=True)
+    text = BEHIND_A_QUOTE.sub('"', read_text(path))
+    lines = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
     try:
         rows = ([field.strip() for field in fields] for fields in lines if any(map(str.strip, fields)) or fields[1:])
         names = next(rows, None)
