@@ -31,6 +31,8 @@ SAME = [
     "x[0].tile(2)",
     "x.flip(0, 2)",
     "x.topk(2).values",
+    "x.round(decimals=2)",
+    "x.round()",
     "x.topk(2, 1).indices",
     "x[0].t()",
     "x[0, 0].t()",

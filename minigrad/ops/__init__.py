@@ -25,7 +25,7 @@ from . import (
 # Functions that read well as methods of their first argument.
 METHODS = {
     elementwise: "abs square sqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh "
-    "asinh acosh atanh sigmoid relu erf silu gelu softplus sign floor ceil trunc round maximum minimum clip pow "
+    "asinh acosh atanh sigmoid relu erf silu gelu softplus sign floor ceil trunc maximum minimum clip pow "
     "fmod isclose allclose isnan isinf isfinite",
     reductions: "sum mean prod max min var std any all argmax argmin logsumexp cumulative_sum cumulative_prod",
     linalg: "matmul vecdot outer tensordot trace",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.numpy import DIRECT
+from ..other_names import NAMES
 from ..primitives import PRIMITIVES
 from ..record import apply
 from ..scope import MODE
@@ -169,7 +170,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, out: Any = 
         return getattr(ufunc, method)(*values, out=out, **options)
     if row is None or method != "__call__":
         what = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
-        return getattr(ufunc, method)(*_values(inputs, what), **options)
+        return getattr(ufunc, method)(*_values(inputs, what, _instead(name)), **options)
     if options:
         raise TypeError(f"np.{name} of a tensor takes no {', '.join(options)}: use mg.{row.name}")
     return apply(row, inputs)
@@ -182,13 +183,18 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     ours = FUNCTIONS.get(name)
     if ours is None:
         lossless = name in WITHOUT_DERIVATIVE
-        given = _values((args, kwargs), f"np.{name}", lossless=lossless)
+        given = _values((args, kwargs), f"np.{name}", _instead(name), lossless)
         return function(*given[0], **given[1])
     try:
         bound = inspect.signature(ours).bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"np.{name} of a tensor: {error}; use minigrad's function of that purpose") from None
     return ours(*bound.args, **bound.kwargs)
+
+
+def _instead(name: str) -> str:
+    """What to write for a function of NumPy's with gradients, if that is known, as the beginning of advice."""
+    return f"write {NAMES[name]} of tensors, or " if name in NAMES and name != "save" else ""
 
 
 def _values(x: Any, what: str, instead: str = "", lossless: bool = False) -> Any:

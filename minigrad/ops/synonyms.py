@@ -82,6 +82,12 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False) -> Ten
     return vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if p == "fro" else p)
 
 
+def round(x: Tensor, decimals: int = 0) -> Tensor:
+    """Each element rounded to so many decimals, ties to even digits; the derivative is zero."""
+    rounded: Tensor = x.__round__(decimals)
+    return rounded
+
+
 def repeat(x: Tensor, repeats: int | Any, *more: int, axis: int | None = None) -> Tensor:
     """Each element (or each slice along `axis`) repeated, as `mg.repeat`.
 
@@ -131,6 +137,6 @@ def _conversion(name: str, dtype: str) -> Callable[[Tensor], Tensor]:
 
 METHODS: Sequence[Callable[..., Any]] = (
     *(clone, transpose, permute, t, view, ravel, unsqueeze, dim, numel, contiguous, cpu, cuda),
-    *(with_keywords(norm), with_keywords(repeat)),
+    *(with_keywords(norm), with_keywords(repeat), round),
     *(_conversion(name, dtype) for name, dtype in TYPES.items()),
 )
