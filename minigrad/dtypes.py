@@ -77,7 +77,11 @@ def check(dtype: Any) -> np.dtype:
         return _bfloat16()
     if isinstance(dtype, str) and dtype.partition(":")[0] in DEVICES:
         raise TypeError(f"{dtype!r} is a device; backends have these names: {DEVICES[dtype.partition(':')[0]]}")
-    result = np.dtype(dtype).newbyteorder("=")
+    try:
+        result = np.dtype(dtype).newbyteorder("=")
+    except TypeError as error:
+        known = "types are called 'float32', 'int64' and the like, backends 'numpy', 'numba', 'cupy'"
+        raise TypeError(f"{error}; {known}, and 'cpu' or 'cuda' as in PyTorch") from error
     if (result.kind not in "biuf" or result.itemsize > 8) and result.name != "bfloat16":
         raise TypeError(f"tensors hold truth values, integers and real floats of up to 64 bits, not {result}")
     return result

@@ -20,6 +20,8 @@ def _check_module(kind: str, module: Any) -> Module:
         hint = ": make it with brackets, as nn.ReLU()" if isinstance(module, type) else ""
         if isinstance(module, (list, tuple)) and kind == "Sequential":
             hint = ": write Sequential(*modules)"
+        elif callable(module) and not isinstance(module, type):
+            hint = ": activations are modules too, as nn.ReLU()"
         raise TypeError(f"{kind} holds modules, not a {type(module).__name__}{hint}")
     return module
 

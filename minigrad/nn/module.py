@@ -238,9 +238,13 @@ class Module(Verbs):
 
         Returns the missing and the unexpected names (with `strict`, both empty).
 
-        Raises ValueError that lists all missing and unexpected names and all differing shapes, and BackendError for
-        tensors of another backend. Nothing has changed then.
+        Raises TypeError for something else than a dictionary, ValueError that lists all missing and unexpected names
+        and all differing shapes, and BackendError for tensors of another backend. Nothing has changed then.
         """
+        if not hasattr(state, "keys"):
+            raise TypeError(
+                f"load_state_dict takes a dictionary, as state_dict() gives it, not a {type(state).__name__}"
+            )
         own = _state(self)
         found = LoadResult([name for name in own if name not in state], [name for name in state if name not in own])
         problems = []
