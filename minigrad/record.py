@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,16 +98,16 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         backend, arrays, nodes, key, versions, dtype, narrow = found
     compute = backend.calls[primitive]
     if narrow is not None:
-        compute = partial(halves.once, compute, narrow)
+        compute = _once(compute, narrow, backend)
     try:
         if dtype is None and (promoted := promote(primitive, arrays, backend)) is not arrays:
-            compute, arrays = _rounding(compute, arrays), promoted
+            compute, arrays = _rounding(compute, arrays, backend), promoted
         out = compute(*arrays, **params) if params else compute(*arrays)
         out_dtype = out.dtype
         if dtype is not None and out_dtype is not dtype:
             promoted = promote(primitive, arrays, backend)
             if promoted is not arrays:
-                compute, arrays = _rounding(compute, arrays), promoted
+                compute, arrays = _rounding(compute, arrays, backend), promoted
                 out = compute(*arrays, **params)
                 out_dtype = out.dtype
     except Exception as error:
@@ -237,10 +236,20 @@ def promote(primitive: Primitive, arrays: Sequence[Any], backend: Any) -> Sequen
     return converted
 
 
-def _rounding(compute: Any, arrays: Sequence[Any]) -> Any:
+def _rounding(compute: Any, arrays: Sequence[Any], backend: Backend) -> Any:
     """The function that computes with the promoted `arrays`: of 16-bit floats and integers, it rounds at the end."""
     kind = halves.half_type(arrays)
-    return compute if kind is None else partial(halves.once, compute, kind)
+    return compute if kind is None else _once(compute, kind, backend)
+
+
+def _once(compute: Any, kind: Any, backend: Backend) -> Any:
+    """The function in float32, its result rounded to `kind`; the conversions happen where the arrays live, too."""
+
+    def call(*arrays: Any, **params: Any) -> Any:
+        with backend.active():
+            return halves.once(compute, kind, *arrays, **params)
+
+    return call
 
 
 def _typed(arrays: Sequence[Any], first: int, backend: Backend) -> Sequence[Any]:

@@ -150,6 +150,8 @@ ELSEWHERE = [
     lambda x, i: x + i[:, None],
     lambda x, i: i + 0.5,
     lambda x, i: mg.concat([x[:, 0].astype("float16"), i]),
+    lambda x, i: x.astype("float16") * 0.1,
+    lambda x, i: x.astype("float16")[:, 0] / i,
     lambda x, i: mg.stack([x, x]).mean(0),
     lambda x, i: mg.var(x.astype("float16")),
     lambda x, i: mg.std(x, 0),
