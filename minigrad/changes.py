@@ -1,10 +1,13 @@
 """Changes in place, of the few tensors that can change: what was created, parameters, and gradients.
 
-What an operation computed does not change, because backward, or a view of it, may need the values: `a += b` makes a new
-tensor, while recording and otherwise. A leaf that requires gradients, and every parameter of a module, is one object
-that others hold on to, as in PyTorch: under `no_grad`, `p -= lr * p.grad` changes its values. Where operations are
-recorded that is an error. All changes end in `copy_`, keep shape and dtype, and are noted: backward through anything
-recorded with the old values is then refused.
+The memory of what an operation computed does not change, because backward, or a view of it, may need the values. So
+`a += b` computes a + b, and the object `a` goes on as that: with its values, and its history if it has one. Whoever
+holds the object sees it, whether operations are recorded or not; views and detached tensors keep the old values.
+
+A leaf that requires gradients, and every parameter of a module, changes in its memory, as in PyTorch: under `no_grad`
+by `p -= lr * p.grad`, while an error where operations are recorded. So do created tensors by the methods with an
+underscore. These changes are noted: backward through anything recorded with the old values is then refused. All of them
+keep shape and dtype.
 """
 
 from __future__ import annotations
@@ -31,6 +34,11 @@ OPERATORS = {
     "imod": ("%=", PRIMITIVES["remainder"]),
     "ipow": ("**=", PRIMITIVES["pow"]),
     "imatmul": ("@=", PRIMITIVES["matmul"]),
+    "iand": ("&=", PRIMITIVES["bitwise_and"]),
+    "ior": ("|=", PRIMITIVES["bitwise_or"]),
+    "ixor": ("^=", PRIMITIVES["bitwise_xor"]),
+    "ilshift": ("<<=", PRIMITIVES["bitwise_left_shift"]),
+    "irshift": (">>=", PRIMITIVES["bitwise_right_shift"]),
 }
 
 # Two kinds of memory of which it is not known who shares it.
@@ -128,11 +136,17 @@ def replace(x: Any, row: Primitive, others: tuple[Any, ...], by: str) -> Any:
         raise GraphError(
             f"{by} would lose the gradients of its operand: detach() that, or write y = ... for a new tensor"
         )
+    keep_kind(x, new, by)
+    return overwrite(x, new.array, by)
+
+
+def keep_kind(x: Any, new: Any, by: str) -> None:
+    """Raise ValueError or TypeError unless `new` has the shape and the dtype of `x`."""
     if (new.shape, new.dtype) != (x.shape, x.dtype):
         raise (TypeError if new.shape == x.shape else ValueError)(
-            f"{by} cannot turn {describe(x.array)} into {describe(new.array)}: changes in place keep shape and dtype"
+            f"{by} cannot turn {describe(x.array)} into {describe(new.array)}: changes in place keep shape and dtype; "
+            "write y = ... for a new tensor"
         )
-    return overwrite(x, new.array, by)
 
 
 def check(x: Any, by: str) -> None:
@@ -167,7 +181,7 @@ def overwrite(x: Any, new: Any, by: str) -> Any:
 
 
 def _operator(symbol: str, row: Primitive) -> tuple[Any, Any]:
-    """The operators of tensors, of which leaves that require gradients change; and of parameters, which always do."""
+    """The operators of tensors, of which leaves that require gradients change in memory; and those of parameters."""
 
     def in_place(self: Any, other: Any) -> Any:
         if MODE.get().recording:
@@ -180,9 +194,12 @@ def _operator(symbol: str, row: Primitive) -> tuple[Any, Any]:
 
     def operator(self: Any, other: Any) -> Any:
         node = self.node
-        if node is None or node.primitive is not None:
-            return apply(row, (self, other))
-        return in_place(self, other)
+        if node is not None and node.primitive is None:
+            return in_place(self, other)
+        new = apply(row, (self, other))
+        keep_kind(self, new, symbol)
+        self.array, self.node, self.version = new.array, new.node, new.version
+        return self
 
     return operator, in_place
 
