@@ -236,7 +236,7 @@ globals().update({name: f for name, f in ADVISED.items() if globals().get(name) 
 
 # Names of other frameworks: attributes that are missing are answered with advice.
 _answers = Answers(Tensor, globals(), functional.__all__)
-Tensor.__getattr__ = lambda x, name: _answers.for_tensor(x, name)  # type: ignore[method-assign]
+_answers.attach()
 for _module in (autograd, functional, random, nn, nn.init, nn.utils, optim, optim.lr_scheduler):
     _module.__getattr__ = partial(_answers.for_module, _module.__name__)  # type: ignore[method-assign]
 

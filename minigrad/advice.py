@@ -1,7 +1,7 @@
 """What to write instead: answers to names and keywords of PyTorch and NumPy that minigrad calls otherwise.
 
-A missing attribute of a tensor, or of a module that asks, is looked up here, so that the error says more
-than that there is none. Nothing of this is on the way of what works.
+A missing attribute of a module, or of a tensor where there is something to say (see `absent`), is looked up here, so
+that the error says more than that there is none. Nothing of this is on the way of what works.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn, TypeVar
 
+from .absent import Absent
 from .other_names import KEYWORDS, NAMES
 from .other_parts import PARTS, REST
 
@@ -27,8 +28,17 @@ class Answers:
         functional: those of minigrad.functional.
     """
 
-    def __init__(self, tensor: type, public: Mapping[str, Any], functional: Container[str]) -> None:
+    def __init__(self, tensor: type, public: Mapping[str, Any], functional: Collection[str]) -> None:
         self._tensor, self._public, self._functional = tensor, public, functional
+        self._attributes = frozenset(dir(tensor))
+
+    def attach(self) -> None:
+        """Give the class of tensors its answers to the names that it lacks."""
+        values = {name for name, value in self._public.items() if callable(value)} | {*NAMES, *self._functional}
+        names = values | {f"{name}_" for name in values | self._attributes}
+        for name in names - self._attributes:
+            if not name.startswith("_"):
+                setattr(self._tensor, name, Absent(name, self.for_tensor))
 
     def instead_of(self, name: str) -> str | None:
         """What to write in place of the name, as code with a few words; None if there is no advice."""
@@ -39,7 +49,7 @@ class Answers:
             return f"y = {new} for a new tensor; a parameter: with mg.no_grad(): x.copy_({new})"
         if name.startswith("_"):
             return None
-        if hasattr(self._tensor, name):
+        if name in self._attributes:
             return f"x.{name}(...), a method" if callable(getattr(self._tensor, name)) else f"x.{name}"
         if isinstance(self._public.get(name), type):
             return f"mg.{name}(...)"
@@ -51,13 +61,13 @@ class Answers:
         """The code that computes what the method `name` of PyTorch's does, for its form in place."""
         if name in NAMES:
             return NAMES[name]
-        if hasattr(self._tensor, name):
+        if name in self._attributes:
             return f"x.{name}(...)"
         return f"mg.{name}(x, ...)" if name and callable(self._public.get(name)) else None
 
-    def for_tensor(self, x: Any, name: str) -> NoReturn:
-        """Raise the AttributeError of a tensor for a name that it does not have."""
-        raise AttributeError(self._text(f"{type(x).__name__!r} object", name, self.instead_of(name)), name=name, obj=x)
+    def for_tensor(self, kind: type, name: str) -> NoReturn:
+        """Raise the AttributeError of a tensor of this class for a name that it does not have."""
+        raise AttributeError(self._text(f"{kind.__name__!r} object", name, self.instead_of(name)))
 
     def for_module(self, module: str, name: str) -> NoReturn:
         """Raise the AttributeError of a module for a name that it does not have."""

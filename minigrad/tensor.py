@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import dtypes
+from .absent import TensorType
 from .array_api import Exchanged
 from .backends import Backend, default_backend, get_backend, is_backend_name
 from .builtin import Builtins, Size
@@ -21,7 +22,7 @@ from .tape import GraphError, Handle, Leaf, hooks_of
 from .version import Version
 
 
-class Tensor(Builtins, Exchanged, Changes, Copies):
+class Tensor(Builtins, Exchanged, Changes, Copies, metaclass=TensorType):
     """An n-dimensional array that remembers how it was computed.
 
     Create one with `minigrad.tensor`, `zeros`, `random.normal` and so on. Operators and functions on tensors record
@@ -90,6 +91,9 @@ class Tensor(Builtins, Exchanged, Changes, Copies):
         if n < 2:
             raise ValueError(f"mT needs at least two axes, this tensor has shape {self.shape}")
         return apply(shaping.permute_dims, (self,), {"axes": (*range(n - 2), n - 1, n - 2)})
+
+    def __dir__(self) -> list[str]:
+        return dir(type(self))
 
     def __len__(self) -> int:
         if not self.shape:
