@@ -44,9 +44,8 @@ TABLE: dict[str, list[str]] = {
     "negative": loops(1, "?" + INTEGERS + FLOATS + COMPLEX),
     "power": ["??->b", *ARITHMETIC[1:]],
     **dict.fromkeys(["remainder", "floor_divide", "fmod"], loops(2, INTEGERS + FLOATS)),
-    **dict.fromkeys(["hypot", "arctan2", "copysign"], TWO_FLOATS),
+    **dict.fromkeys(["hypot", "arctan2", "copysign", "nextafter"], TWO_FLOATS),
     "logaddexp": loops(2, FLOATS),
-    "nextafter": loops(2, "efd"),
     "absolute": [*loops(1, "?" + INTEGERS + FLOATS), "F->f", "D->d"],
     **dict.fromkeys(["square", "reciprocal", "sign"], ONE_NUMBER),
     **dict.fromkeys(
