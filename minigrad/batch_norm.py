@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import dtypes
+from .backends.halves import widened
 from .ops.elementwise import sqrt
 from .ops.reductions import as_tensor, mean
 from .ops.shaping import reshape
@@ -54,7 +55,7 @@ def batch_norm(
     def along_channels(t: Tensor) -> Tensor:
         return reshape(t, (1, channels, *(1,) * (x.ndim - 2)))
 
-    values = x.astype(dtypes.float32) if dtypes.is_half(x.dtype) else x
+    values = widened(x)
     if running_mean is None or running_var is None or training:
         axes = (0, *range(2, x.ndim))
         n = x.size // channels if channels else 0

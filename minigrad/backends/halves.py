@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
+
 Array = Any
 
-FLOAT32 = np.dtype(np.float32)
+FLOAT32 = dtypes.float32
 
 
 def is_half(x: Any) -> bool:
     """Whether `x` is an array (or a tensor) of 16-bit floats."""
     kind = getattr(x, "dtype", None)
-    return kind is not None and kind.itemsize == 2 and kind.kind in "fV"
+    return kind is not None and dtypes.is_half(kind)
 
 
 def widened(x: Any) -> Any:

@@ -79,6 +79,18 @@ def accumulate(context, total, x):
     return total(total, x), generate
 
 
+@njit(**INLINE)
+def row_sum(x, i):
+    """The sum of row i, in float64."""
+    total, n = 0.0, x.shape[1]
+    for start in range(0, n, CHUNK):
+        part = x.dtype.type(0)
+        for j in range(start, min(start + CHUNK, n)):
+            part = accumulate(part, x[i, j])
+        total += part
+    return total
+
+
 @intrinsic
 def choose(context, condition, x, y):
     """x where the condition holds, else y; both are computed. LLVM leaves a branch in a loop a branch."""

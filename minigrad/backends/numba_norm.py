@@ -10,20 +10,14 @@ import math
 from numba import njit
 
 from .numba_compile import kernel
-from .numba_math import CHUNK, INLINE, accumulate
+from .numba_math import CHUNK, INLINE, accumulate, row_sum
 
 
 @njit(**INLINE)
 def row_moments(x, i, eps):
     """The mean of row i and 1 / sqrt(variance + eps)."""
     real, n = x.dtype.type, x.shape[1]
-    total = 0.0
-    for start in range(0, n, CHUNK):
-        part = real(0)
-        for j in range(start, min(start + CHUNK, n)):
-            part = accumulate(part, x[i, j])
-        total += part
-    mean = real(total / n)
+    mean = real(row_sum(x, i) / n)
     squares = 0.0
     for start in range(0, n, CHUNK):
         part = real(0)

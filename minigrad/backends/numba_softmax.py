@@ -11,7 +11,7 @@ import math
 from numba import njit
 
 from .numba_compile import kernel
-from .numba_math import CHUNK, INLINE, accumulate, bits_of, exp, float_of, order_key
+from .numba_math import CHUNK, INLINE, accumulate, bits_of, exp, float_of, order_key, row_sum
 
 # --- softmax ------------------------------------------------------------------------------------------------
 
@@ -95,13 +95,7 @@ def log_softmax_vjp(g, y, out):
     """g, y, out: (N, C), y being the log-softmax."""
     real, n = g.dtype.type, g.shape[1]
     for i in range(g.shape[0]):
-        total = 0.0
-        for start in range(0, n, CHUNK):
-            part = real(0)
-            for j in range(start, min(start + CHUNK, n)):
-                part = accumulate(part, g[i, j])
-            total += part
-        whole = real(total)
+        whole = real(row_sum(g, i))
         for j in range(n):
             out[i, j] = g[i, j] - exp(y[i, j]) * whole
 

@@ -349,7 +349,7 @@ class NumpyBackend(Backend):
             flat, places = x, parts[0]
         else:
             flat = x.reshape(-1, *x.shape[n:])
-            if not self.lib.may_share_memory(flat, x):
+            if not self.may_overlap(flat, x):
                 return None
             places = self.lib.ravel_multi_index(self._wrapped(parts, x.shape), x.shape[:n])
         return flat, places.reshape(-1), self.lib.broadcast_to(values, (*places.shape, *flat.shape[1:]))

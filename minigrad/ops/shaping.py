@@ -225,11 +225,8 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
         if isinstance(shift, (tuple, list)):
             raise ValueError(f"roll: shifts {shift} and axes {axis} are not equally many")
         shifts *= places
-    return apply(
-        PRIMITIVES["roll"],
-        (x,),
-        {"shift": shifts, "axis": axes} if isinstance(axes, tuple) else {"shift": shifts[0], "axis": axes},
-    )
+    by: Any = shifts if isinstance(axes, tuple) else shifts[0]
+    return apply(PRIMITIVES["roll"], (x,), {"shift": by, "axis": axes})
 
 
 def pad(x: Any, widths: int | Sequence[Any], value: float = 0) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import dtypes
+from ..backends.halves import widened
 from ..record import wrap
 from ..tensor import Tensor
 from .optimizer import Optimizer
@@ -62,7 +63,7 @@ class GradScaler:
         """The loss times the scale, in float32 at least, so that it does not overflow itself."""
         if not self.enabled:
             return loss
-        return (loss.astype(dtypes.float32) if dtypes.is_half(loss.dtype) else loss) * self._scale
+        return widened(loss) * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients of the optimizer's parameters by the scale. Those of 16-bit parameters become float32.
