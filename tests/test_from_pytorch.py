@@ -1,17 +1,17 @@
 """The rows of docs/from-pytorch.md: what is the same, and what has another name, beside PyTorch and NumPy."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from project import ROOT
 
 import minigrad as mg
 import minigrad.nn.functional as F
 
 torch = pytest.importorskip("torch")
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "from-pytorch.md"
+PAGE = ROOT / "docs" / "from-pytorch.md"
 CODE = re.compile(r"`([^`]+)`")
 
 rng = np.random.default_rng(0)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy
 import pytest
+from project import ROOT
 
 import minigrad
 
-ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = PROJECT["tool"]["setuptools"]["package-dir"]
 NOT_SOURCE = ("__pycache__", ".*")

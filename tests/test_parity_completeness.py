@@ -30,7 +30,7 @@ ELSEWHERE = {
 
 
 def test_every_function_that_pytorch_has_is_compared():
-    source = "\n".join(path.read_text() for path in sorted(Path(__file__).parent.glob("test_parity_*.py")))
+    source = "\n".join(path.read_text() for path in sorted(Path(__file__).parent.rglob("test_parity_*.py")))
     for namespace, theirs, prefix in ((mg, (torch, TF), "mg."), (F, (TF,), "F.")):
         for name in dir(namespace):
             f = getattr(namespace, name)

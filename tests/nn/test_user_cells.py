@@ -3,17 +3,17 @@
 import ast
 import copy
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cell_helpers import F, H, double, sequence
+from project import ROOT
 
 import minigrad as mg
 from minigrad import nn, optim, tree
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "cells.md"
+PAGE = ROOT / "docs" / "cells.md"
 T, B = 6, 3
 CELLS = ["MinimalGatedCell", "LightGRUCell", "LayerNormLSTMCell"]
 

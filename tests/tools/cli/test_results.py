@@ -3,15 +3,13 @@
 import dataclasses
 import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+from project import ROOT
 
 from minigrad.models import PROGRAMS, program
 from minigrad.tools.results.page import anchor, page
 from minigrad.tools.results.table import RESULTS, Mark, find
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def made_up(**results):

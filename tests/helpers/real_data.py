@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from project import ROOT
 
-BESIDE = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+BESIDE = ROOT.parent / "shared" / "data"
 
 
 def path(relative=""):
