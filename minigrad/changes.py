@@ -22,7 +22,7 @@ from .primitives import PRIMITIVES, Primitive
 from .record import Recorded, apply, describe, to_array, wrap
 from .scope import MODE
 from .tape import GraphError, Leaf
-from .version import Version
+from .version import OF_GRADIENT, SEALED, Version
 
 # Python's operator -> the primitive that computes the new values.
 OPERATORS = {
@@ -40,10 +40,6 @@ OPERATORS = {
     "ilshift": ("<<=", PRIMITIVES["bitwise_left_shift"]),
     "irshift": (">>=", PRIMITIVES["bitwise_right_shift"]),
 }
-
-# Two kinds of memory of which it is not known who shares it.
-OF_GRADIENT = Version()  # of a gradient: copied before its first change
-SEALED = Version()  # `.data` of a computed tensor: never changed, as nobody would see it
 
 
 class Changes(Operators):

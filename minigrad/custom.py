@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .entry import memory_of
 from .primitives import Primitive
 from .record import Recorded, apply, kept
 from .scope import MODE
+from .version import memory_of
 
 
 def primitive(

@@ -53,13 +53,6 @@ def norm_of(values: Any, backend: Any) -> float:
     return square**0.5
 
 
-def memory_of(array: Any) -> Any:
-    """The array that owns the memory that an array is a view of; the array itself if it is no view."""
-    while getattr(array, "base", None) is not None and hasattr(array.base, "nbytes"):
-        array = array.base
-    return array
-
-
 class Constant(Node):
     """A tensor without gradients that a recorded operation read: a line on a Tape, not part of the graph."""
 

@@ -10,13 +10,13 @@ import numpy as np
 from .backends import Backend, BackendError, default_backend
 from .backends.base import ANYWHERE, Composed
 from .backends.halves import widened
-from .changes import OF_GRADIENT
-from .lock import LOCK
+from .concurrency import LOCK
 from .primitives import PRIMITIVES, Primitive, indexing
 from .record import Recorded, allowed, apply, describe, to_array, wrap
 from .recording import enable_grad, no_grad
 from .scope import MODE, SCOPE, restart_counts
 from .tape import GraphError, Leaf, Node, sweep
+from .version import OF_GRADIENT
 
 
 class _Recorder(Composed):

@@ -10,8 +10,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from .concurrency import left
 from .scope import MODE, Mode
-from .settings import left
 
 
 class _Switch:

@@ -16,7 +16,7 @@ from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Any
 
-from .settings import Entered
+from .concurrency import Entered
 
 
 class Calls:

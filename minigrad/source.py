@@ -8,8 +8,9 @@ import os
 import sys
 from typing import NamedTuple
 
+from .primitives.table import GENERATED
+
 CORE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-GENERATED = "<minigrad>"  # stands for the file of code that is made while a program runs
 # Inside this package, but written in operations as any program is: their lines tell a reader something.
 BUILT_ON_IT = tuple(os.path.join(CORE, name, "") for name in ("nn", "models", "tools"))
 

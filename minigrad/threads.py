@@ -18,8 +18,7 @@ from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .lock import LOCK
-from .settings import Entered, left
+from .concurrency import LOCK, Entered, left
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor

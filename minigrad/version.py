@@ -9,8 +9,9 @@ of it backward needs is copied when it is saved. `docs/how-it-works.md` lists wh
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
-from .lock import LOCK
+from .concurrency import LOCK
 
 new_index = itertools.count().__next__  # positions on the tape, and times of changes, are of one sequence
 
@@ -38,3 +39,15 @@ class Foreign(Version):
 
     __slots__ = ()
     foreign = True
+
+
+# Two kinds of memory of which it is not known who shares it.
+OF_GRADIENT = Version()  # of a gradient: copied before its first change
+SEALED = Version()  # `.data` of a computed tensor: never changed, as nobody would see it
+
+
+def memory_of(array: Any) -> Any:
+    """The array that owns the memory that an array is a view of; the array itself if it is no view."""
+    while getattr(array, "base", None) is not None and hasattr(array.base, "nbytes"):
+        array = array.base
+    return array

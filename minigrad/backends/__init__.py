@@ -7,8 +7,7 @@ import importlib
 from types import TracebackType
 from typing import Any
 
-from ..lock import LOCK
-from ..settings import Entered, left
+from ..concurrency import LOCK, Entered, left
 from .base import Backend, BackendUnavailable
 
 # name -> (module, class, how to install what it needs)
