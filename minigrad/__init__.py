@@ -8,7 +8,6 @@ from .advice import Answers
 from .array_api import __array_namespace_info__
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
-from .custom import primitive
 from .dtypes import (
     bool,
     can_cast,
@@ -28,6 +27,10 @@ from .dtypes import (
     uint64,
 )
 from .dtypes import promoted as result_type
+from .engine.custom import primitive
+from .engine.recording import enable_grad, gc_paused, is_grad_enabled, no_grad
+from .engine.scope import current_scope, scope
+from .engine.tape import GraphError
 from .explain import explain
 from .observe import AnomalyError, Tape, detect_anomaly
 from .ops import ADVISED
@@ -192,9 +195,6 @@ from .ops.shaping import (
 )
 from .random import manual_seed
 from .recompute import recompute
-from .recording import enable_grad, gc_paused, is_grad_enabled, no_grad
-from .scope import current_scope, scope
-from .tape import GraphError
 from .tensor import Parameter, Tensor
 from .threads import get_num_threads, set_num_threads
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .advice import with_keywords
+from .engine.record import apply
 from .ops.elementwise import abs, clip, expm1, softplus, where
 from .ops.precision import in_float32
 from .ops.reductions import as_tensor, normal_axis
 from .primitives import PRIMITIVES
-from .record import apply
 from .tensor import Tensor
 
 

@@ -16,15 +16,15 @@ import numpy as np
 
 from . import dtypes, tree
 from .advice import with_keywords
-from .gradient import gradients
+from .engine.gradient import gradients
+from .engine.record import describe, wrap
+from .engine.recording import enable_grad
+from .engine.scope import MODE
+from .engine.tape import GraphError, Leaf
+from .engine.version import Version
 from .ops import creation
 from .ops.shaping import concat, reshape, stack
-from .record import describe, wrap
-from .recording import enable_grad
-from .scope import MODE
-from .tape import GraphError, Leaf
 from .tensor import Tensor
-from .version import Version
 
 _Function = Callable[..., Any]
 

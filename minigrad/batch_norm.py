@@ -6,11 +6,11 @@ from typing import Any
 
 from . import dtypes
 from .backends.halves import widened
+from .engine.record import describe
+from .engine.recording import no_grad
 from .ops.elementwise import sqrt
 from .ops.reductions import as_tensor, mean
 from .ops.shaping import reshape
-from .record import describe
-from .recording import no_grad
 from .tensor import Tensor
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .engine.record import Recorded, apply
 from .primitives import PRIMITIVES
-from .record import Recorded, apply
 
 
 class Size(int):

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .engine.record import Recorded, apply, describe, to_array, wrap
+from .engine.scope import MODE
+from .engine.tape import GraphError, Leaf
+from .engine.version import OF_GRADIENT, SEALED, Version
 from .operators import Operators
 from .primitives import PRIMITIVES, Primitive
-from .record import Recorded, apply, describe, to_array, wrap
-from .scope import MODE
-from .tape import GraphError, Leaf
-from .version import OF_GRADIENT, SEALED, Version
 
 # Python's operator -> the primitive that computes the new values.
 OPERATORS = {

@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 from .backends import get_backend
-from .record import Recorded, describe
-from .tape import Leaf
-from .version import Version
+from .engine.record import Recorded, describe
+from .engine.tape import Leaf
+from .engine.version import Version
 
 
 class Copies(Recorded):

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .engine.record import describe
+from .engine.recording import gc_paused
+from .engine.scope import scope
 from .ops.elementwise import logaddexp, maximum, where
 from .ops.indexing import take_along_axis
 from .ops.reductions import as_tensor, mean
 from .ops.reductions import sum as _sum
 from .ops.shaping import pad
-from .record import describe
-from .recording import gc_paused
-from .scope import scope
 from .tensor import Tensor
 
 # The logarithm of what is impossible. It is finite because the gradient of logaddexp(-inf, -inf) is NaN, the quotient

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .engine.tape import Node
 from .source import Source
-from .tape import Node
 
 
 class Summary(NamedTuple):

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from .backends.deferred import DEFERRED
+from .engine.gradient import node_of, seed_of
+from .engine.record import Recorded, promote
+from .engine.recording import enable_grad
+from .engine.tape import Leaf, Node, ancestors, check_saved, fit
 from .formulas import INFIX, UNKNOWN, bracketed, formula_of, index_text, put_in, shape_text, value_text
-from .gradient import node_of, seed_of
 from .observe import Observer
 from .ops import creation
 from .primitives import PRIMITIVES
-from .record import Recorded, promote
-from .recording import enable_grad
-from .tape import Leaf, Node, ancestors, check_saved, fit
 from .words import rule_in_words
 
 MOST_NODES = 30

@@ -12,6 +12,7 @@ from . import random
 from .activations import elu, hardtanh, leaky_relu, log_softmax, logsigmoid, selu, softmax, softsign
 from .batch_norm import batch_norm
 from .ctc import ctc_loss
+from .engine.record import apply, describe
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -29,7 +30,6 @@ from .ops.reductions import INTEGERS, as_tensor, normal_axis
 from .ops.shaping import flatten, reshape
 from .primitives import PRIMITIVES
 from .random import Generator
-from .record import apply, describe
 from .tensor import Tensor
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import dtypes
 from .activations import log_softmax
+from .engine.record import apply, describe
 from .ops.elementwise import abs, clip, isinf, log1p, maximum, where
 from .ops.elementwise import exp as _exp
 from .ops.precision import in_float32
@@ -17,7 +18,6 @@ from .ops.reductions import as_tensor, mean
 from .ops.reductions import sum as _sum
 from .ops.shaping import reshape
 from .primitives import PRIMITIVES
-from .record import apply, describe
 from .tensor import Tensor
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from . import dtypes
 from .backends.deferred import DEFERRED
+from .engine.record import Recorded
+from .engine.scope import MODE, SCOPE, Mode
+from .engine.tape import Node
+from .engine.version import memory_of
 from .entry import Constant, Entry, norm_of, summary
-from .record import Recorded
-from .scope import MODE, SCOPE, Mode
 from .source import calling_line
-from .tape import Node
 from .tape_table import table
-from .version import memory_of
 
 UNFOLDED_LINES = 40  # a tape of so many lines is printed whole
 

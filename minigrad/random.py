@@ -29,9 +29,9 @@ from typing import Any
 
 from . import dtypes
 from .backends import Backend, default_backend, get_backend
+from .engine.record import wrap
 from .ops.arguments import count, integer
 from .ops.creation import Shape, _made, _sizes
-from .record import wrap
 from .tensor import Tensor
 
 

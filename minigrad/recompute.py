@@ -13,16 +13,16 @@ from typing import Any
 
 from . import tree
 from .backends import BackendError
-from .gradient import gradients
+from .engine.gradient import gradients
+from .engine.record import describe, kept, watched, wrap
+from .engine.recording import enable_grad
+from .engine.scope import MODE, SCOPE
+from .engine.tape import GraphError, Leaf, Node, ancestors
+from .engine.version import Version, new_index
 from .ops.shaping import astype, concat, reshape
 from .primitives import Primitive
 from .random import Draws
-from .record import describe, kept, watched, wrap
-from .recording import enable_grad
-from .scope import MODE, SCOPE
-from .tape import GraphError, Leaf, Node, ancestors
 from .tensor import Tensor
-from .version import Version, new_index
 
 
 def recompute(function: Callable[..., Any], *args: Any) -> Any:

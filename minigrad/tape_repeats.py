@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .engine.scope import Scope
 from .entry import Constant, Entry
-from .scope import Scope
 
 COMPARED_INPUTS = 8  # of an operation with more inputs, the first ones are compared
 PERIODS_TRIED = 32  # bounds the time; a tape seldom has more than a few different loops

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .record import Recorded, describe
+from .engine.record import Recorded, describe
 
 
 def map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:

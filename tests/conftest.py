@@ -10,7 +10,7 @@ import pytest
 from browser import browser, browser_page, browser_problems  # noqa: F401 - fixtures
 
 import minigrad as mg
-from minigrad.scope import MODE, restart_counts
+from minigrad.engine.scope import MODE, restart_counts
 
 
 def has_gpu():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
+from ..engine.record import describe
+from ..engine.recording import no_grad
 from ..ops import creation
-from ..record import describe
-from ..recording import no_grad
 from ..tensor import Parameter, Tensor
 from . import init
 from .layers import check_size

@@ -18,11 +18,11 @@ import math
 from typing import Any
 
 from .. import functional as F
+from ..engine.record import describe
 from ..ops.creation import zeros
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.shaping import split, unstack
 from ..random import Generator
-from ..record import describe
 from ..tensor import Parameter, Tensor
 from . import init
 from .layers import check_probability, check_size

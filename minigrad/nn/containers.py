@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
-from ..record import describe
+from ..engine.record import describe
 from ..tensor import Parameter, Tensor
 from .module import Module
 

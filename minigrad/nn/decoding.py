@@ -26,14 +26,14 @@ import numpy as np
 
 from .. import dtypes, random, tree
 from ..backends import default_backend
+from ..engine.record import describe
+from ..engine.recording import no_grad
 from ..functional import log_softmax
 from ..ops.elementwise import exp, where
 from ..ops.indexing import argsort, take, take_along_axis
 from ..ops.reductions import argmax, as_tensor, cumulative_sum
 from ..ops.reductions import max as _max
 from ..random import Generator
-from ..record import describe
-from ..recording import no_grad
 from ..tensor import Tensor
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..engine.record import wrap
+from ..engine.recording import no_grad
 from ..ops.creation import zeros
 from ..ops.shaping import concat
 from ..random import Generator
-from ..record import wrap
-from ..recording import no_grad
 from ..tensor import Tensor
 from .module import Module
 from .utils import with_cells

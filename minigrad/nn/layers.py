@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import functional as F
+from ..engine.recording import no_grad
 from ..ops import creation, shaping
 from ..random import Generator
-from ..recording import no_grad
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module

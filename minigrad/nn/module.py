@@ -2,7 +2,7 @@
 
 A module's parameters, buffers and sub-modules are its ordinary attributes. Assigning one registers it; nothing else
 is needed. `forward` says what the module computes. Calling the module runs `forward` inside a scope with the module's
-name, so that every node on the tape knows which module made it (see `minigrad.scope`).
+name, so that every node on the tape knows which module made it (see `minigrad.engine.scope`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from .. import dtypes
 from ..backends import Backend, BackendError, is_backend_name
+from ..engine.record import to_array
+from ..engine.recording import no_grad
+from ..engine.scope import MODE, SCOPE
+from ..engine.tape import Handle, Leaf
 from ..optim.parameters import forget_gradients
-from ..record import to_array
-from ..recording import no_grad
-from ..scope import MODE, SCOPE
-from ..tape import Handle, Leaf
 from ..tensor import Parameter, Tensor
 from .verbs import Verbs, check_factory_keywords
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import tree
+from ..engine.record import apply, describe
 from ..ops.creation import zeros
 from ..ops.shaping import concat, reshape
 from ..primitives import PRIMITIVES
-from ..record import apply, describe
 from ..tensor import Tensor
 
 

@@ -10,12 +10,12 @@ import math
 from typing import Any
 
 from .. import random
+from ..engine.record import describe
+from ..engine.recording import no_grad
 from ..functional import softmax
 from ..ops.elementwise import where
 from ..ops.reductions import argmax, as_tensor
 from ..random import Generator
-from ..record import describe
-from ..recording import no_grad
 from ..tensor import Tensor
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import functional as F
 from .. import tree
+from ..engine.record import describe
 from ..ops.shaping import concat, permute_dims, stack
-from ..record import describe
 from ..tensor import Tensor
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, StandardCell
 from .layers import check_probability, check_size

@@ -23,6 +23,8 @@ import numpy as np
 
 from .. import dtypes, tree
 from .. import functional as F
+from ..engine.record import describe
+from ..engine.recording import no_grad
 from ..ops.creation import zeros
 from ..ops.elementwise import tanh, where
 from ..ops.reductions import as_tensor, mean
@@ -30,8 +32,6 @@ from ..ops.reductions import max as _max
 from ..ops.reductions import sum as _sum
 from ..ops.shaping import concat, permute_dims, reshape, split, stack
 from ..random import Generator
-from ..record import describe
-from ..recording import no_grad
 from ..tensor import Tensor
 from .decoding import Decoded, Hypotheses, beam, greedy, sample
 from .layers import Embedding, Linear, check_size

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import tree
+from ..engine.record import describe
+from ..engine.recording import enable_grad, is_grad_enabled, no_grad
 from ..ops.shaping import concat
-from ..record import describe
-from ..recording import enable_grad, is_grad_enabled, no_grad
 
 # What `truncated_bptt` yields: which steps, their outputs, and the state after them.
 Piece = tuple[slice, Any, Any]

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..engine.record import describe
+from ..engine.recording import no_grad
 from ..ops.shaping import concat, flatten
 from ..optim.clip import clip_grad_norm_, clip_grad_value_
 from ..optim.parameters import listed_tensors
-from ..record import describe
-from ..recording import no_grad
 from ..tensor import Tensor
 from .module import Module
 

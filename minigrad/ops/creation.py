@@ -14,9 +14,9 @@ import numpy as np
 from .. import dtypes
 from ..array_api import backend_of_device, where_to
 from ..backends import Backend, default_backend, get_backend
-from ..record import allowed, to_array, wrap
+from ..engine.record import allowed, to_array, wrap
+from ..engine.version import Foreign, Version
 from ..tensor import Tensor
-from ..version import Foreign, Version
 from .arguments import count, exactly, integer, integers, within
 from .shaping import astype
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
+from ..engine.record import apply, wrap
 from ..primitives import PRIMITIVES
-from ..record import apply, wrap
 from ..tensor import Tensor
 from .precision import in_float32
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import dtypes
+from ..engine.record import apply
 from ..primitives import PRIMITIVES
-from ..record import apply
 from ..tensor import Tensor
 from .arguments import flag, integer
 from .elementwise import alike

@@ -6,8 +6,8 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+from ..engine.record import apply
 from ..primitives import PRIMITIVES
-from ..record import apply
 from ..tensor import Tensor
 from .arguments import integer
 from .arranging import diagonal

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..backends.numpy import DIRECT
+from ..engine.record import apply
+from ..engine.scope import MODE
 from ..other_names import NAMES
 from ..primitives import PRIMITIVES
-from ..record import apply
-from ..scope import MODE
 from ..tensor import Tensor
 from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping
 from .reductions import as_tensor

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..engine.record import apply, describe
 from ..primitives import PRIMITIVES, Primitive
-from ..record import apply, describe
 from ..tensor import Tensor
 from .arguments import flag
 from .precision import in_float32

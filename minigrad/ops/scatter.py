@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.deferred import ALL
-from ..record import describe, wrap
+from ..engine.record import describe, wrap
 from ..tensor import Tensor
 from .creation import full
 from .elementwise import clip, divide, isnan, where

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..record import wrap
+from ..engine.record import wrap
 from ..tensor import Tensor
 from .elementwise import alike, clip
 from .indexing import argsort, searchsorted, sort

@@ -10,10 +10,10 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.deferred import ALL
+from ..engine.record import apply, describe, wrap
+from ..engine.version import Version
 from ..primitives import PRIMITIVES
-from ..record import apply, describe, wrap
 from ..tensor import Tensor
-from ..version import Version
 from .arguments import count, integer, integers
 from .reductions import INTEGERS, as_tensor, normal_axes, normal_axis
 

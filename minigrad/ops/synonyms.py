@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..advice import with_keywords
+from ..engine.record import apply
+from ..engine.tape import Version
 from ..primitives import elementwise
-from ..record import apply
-from ..tape import Version
 from ..tensor import Tensor
 from .norms import vector_norm
 from .reductions import INTEGERS

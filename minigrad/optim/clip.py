@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..engine.record import describe
+from ..engine.tape import Leaf
 from ..ops.elementwise import clip
-from ..record import describe
-from ..tape import Leaf
 from ..tensor import Tensor
 from .parameters import listed_tensors
 

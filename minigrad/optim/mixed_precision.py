@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.halves import widened
-from ..record import wrap
+from ..engine.record import wrap
 from ..tensor import Tensor
 from .optimizer import Optimizer
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..record import describe, wrap
-from ..recording import enable_grad
+from ..engine.record import describe, wrap
+from ..engine.recording import enable_grad
 from ..tensor import Tensor
 from .parameters import check_trainable, forget_gradients, listed, listed_tensors
 

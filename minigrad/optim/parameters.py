@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .. import dtypes
+from ..engine.record import describe
 from ..ops.creation import zeros_like
-from ..record import describe
 from ..tensor import Tensor
 
 

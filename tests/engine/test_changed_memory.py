@@ -12,8 +12,8 @@ from samples import ROWS
 import minigrad as mg
 from minigrad import functional as F
 from minigrad import nn
+from minigrad.engine.record import apply
 from minigrad.primitives import PRIMITIVES
-from minigrad.record import apply
 
 
 def both_ways(record, change, *leaves):

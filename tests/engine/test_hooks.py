@@ -266,7 +266,7 @@ def test_hooks_are_added_and_removed_in_threads():
 
 
 def test_the_time_of_the_latest_change_never_goes_back():
-    from minigrad.version import Version
+    from minigrad.engine.version import Version
 
     seen, buffers = [], [mg.zeros(1) for _ in range(4)]
     order = iter(buffers)

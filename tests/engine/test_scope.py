@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import minigrad as mg
-from minigrad.scope import Scope
+from minigrad.engine.scope import Scope
 
 
 def leaf():
@@ -175,7 +175,7 @@ def test_labels_are_counted_on_not_searched_for(monkeypatch):
             looked_at += 1
             return self._label
 
-    monkeypatch.setattr(sys.modules["minigrad.scope"], "Calls", Calls)
+    monkeypatch.setattr(sys.modules["minigrad.engine.scope"], "Calls", Calls)
     scope = Scope(None, None)
     names = ["cell", "cell", "cell#2", "cell", "cell#3", "cell", "cell#2", "x"]
     labels = [scope.child(name, key=i).name for i, name in enumerate(names)]

@@ -10,7 +10,7 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
-from minigrad.tape import Node
+from minigrad.engine.tape import Node
 
 # --- what is kept, and when it goes -----------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
-from minigrad.tape import FREED
+from minigrad.engine.tape import FREED
 
 # --- backward ---------------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
+from minigrad.engine.record import apply
 from minigrad.primitives import PRIMITIVES
-from minigrad.record import apply
 
 
 def cumulative_prod(x):

@@ -12,9 +12,9 @@ from conftest import BACKENDS, HOSTED, STAND_IN
 from samples import ROWS, Case
 
 import minigrad as mg
+from minigrad.engine.record import apply, wrap
+from minigrad.engine.version import Version
 from minigrad.primitives import PRIMITIVES
-from minigrad.record import apply, wrap
-from minigrad.version import Version
 
 try:
     from hypothesis import HealthCheck, given, settings

@@ -9,7 +9,7 @@ from conftest import leaf
 
 import minigrad as mg
 from minigrad import nn, optim, random
-from minigrad.tape import GraphError
+from minigrad.engine.tape import GraphError
 
 
 def pickled(x):

@@ -12,7 +12,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tape import ancestors
+from minigrad.engine.tape import ancestors
 
 from . import peak
 from .frameworks import Settings, on_minigrad

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Integral
 
-from minigrad.recording import gc_paused
+from minigrad.engine.recording import gc_paused
 
 from .contract import contract
 from .model import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from minigrad.engine.recording import gc_paused
+from minigrad.engine.scope import Scope
+from minigrad.engine.tape import Leaf, Node, ancestors
 from minigrad.entry import Entry, Summary, norm_of, summary
 from minigrad.observe import Constant, Tape
-from minigrad.recording import gc_paused
-from minigrad.scope import Scope
-from minigrad.tape import Leaf, Node, ancestors
 from minigrad.tensor import Tensor
 
 from .kept import note_kept

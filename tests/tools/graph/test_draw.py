@@ -11,7 +11,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.scope import restart_counts
+from minigrad.engine.scope import restart_counts
 from minigrad.tools import draw
 from minigrad.tools.graph.looks import LOOKS, escape, quoted, text_width
 from minigrad.tools.graph.render import _draw_with_pygraphviz

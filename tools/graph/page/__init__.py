@@ -12,7 +12,7 @@ import gzip
 import json
 from importlib.resources import files
 
-from minigrad.recording import gc_paused
+from minigrad.engine.recording import gc_paused
 
 from ..looks import LOOKS, escape
 from ..model import Graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .concurrency import LOCK
+from ..concurrency import LOCK
 
 Hook = Callable[[Any, Any], Any]  # (node, gradient) -> its replacement, or None
 

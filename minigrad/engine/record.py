@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .backends import Backend, BackendError, default_backend, halves
-from .primitives import Primitive
+from .. import dtypes
+from ..backends import Backend, BackendError, default_backend, halves
+from ..primitives import Primitive
 from .scope import MODE, SCOPE
 from .tape import Node
 from .version import Foreign, Version, new_index

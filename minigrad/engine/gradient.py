@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from .backends import Backend, BackendError, default_backend
-from .backends.base import ANYWHERE, Composed
-from .backends.halves import widened
-from .concurrency import LOCK
-from .primitives import PRIMITIVES, Primitive, indexing
+from ..backends import Backend, BackendError, default_backend
+from ..backends.base import ANYWHERE, Composed
+from ..backends.halves import widened
+from ..concurrency import LOCK
+from ..primitives import PRIMITIVES, Primitive, indexing
 from .record import Recorded, allowed, apply, describe, to_array, wrap
 from .recording import enable_grad, no_grad
 from .scope import MODE, SCOPE, restart_counts

@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from .concurrency import left
+from ..concurrency import left
 from .scope import MODE, Mode
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from .concurrency import LOCK
+from ..concurrency import LOCK
 
 new_index = itertools.count().__next__  # positions on the tape, and times of changes, are of one sequence
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .primitives import Primitive
+from ..primitives import Primitive
 from .record import Recorded, apply, kept
 from .scope import MODE
 from .version import memory_of

@@ -16,7 +16,7 @@ from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Any
 
-from .concurrency import Entered
+from ..concurrency import Entered
 
 
 class Calls:
