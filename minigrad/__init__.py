@@ -5,7 +5,6 @@ from math import e, inf, nan, pi
 
 from . import autograd, ctc, dtypes, functional, linalg, metrics, nn, optim, random, tree
 from .advice import Answers
-from .array_api import __array_namespace_info__
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .dtypes import (
@@ -195,7 +194,8 @@ from .ops.shaping import (
 )
 from .random import manual_seed
 from .recompute import recompute
-from .tensor import Parameter, Tensor
+from .tensors.array_api import __array_namespace_info__
+from .tensors.tensor import Parameter, Tensor
 from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ from .ops.elementwise import abs, clip, expm1, softplus, where
 from .ops.precision import in_float32
 from .ops.reductions import as_tensor, normal_axis
 from .primitives import PRIMITIVES
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 
 @with_keywords

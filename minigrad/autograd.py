@@ -24,7 +24,7 @@ from .engine.tape import GraphError, Leaf
 from .engine.version import Version
 from .ops import creation
 from .ops.shaping import concat, reshape, stack
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 _Function = Callable[..., Any]
 

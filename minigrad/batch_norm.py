@@ -11,7 +11,7 @@ from .engine.recording import no_grad
 from .ops.elementwise import sqrt
 from .ops.reductions import as_tensor, mean
 from .ops.shaping import reshape
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 
 def batch_norm(

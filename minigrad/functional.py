@@ -30,7 +30,7 @@ from .ops.reductions import INTEGERS, as_tensor, normal_axis
 from .ops.shaping import flatten, reshape
 from .primitives import PRIMITIVES
 from .random import Generator
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 __all__ = [
     "softsign",

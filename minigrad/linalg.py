@@ -11,7 +11,7 @@ from typing import Any
 from . import ops
 from .ops.linalg import matmul, matrix_transpose, outer, tensordot, vecdot
 from .ops.norms import cross, matrix_norm, norm, vector_norm
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 __all__ = [
     "cross",

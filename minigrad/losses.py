@@ -18,7 +18,7 @@ from .ops.reductions import as_tensor, mean
 from .ops.reductions import sum as _sum
 from .ops.shaping import reshape
 from .primitives import PRIMITIVES
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 
 def _reduced(losses: Tensor, reduction: str, what: str) -> Tensor:

@@ -32,7 +32,7 @@ from .backends import Backend, default_backend, get_backend
 from .engine.record import wrap
 from .ops.arguments import count, integer
 from .ops.creation import Shape, _made, _sizes
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 
 class Generator:

@@ -22,7 +22,7 @@ from .engine.version import Version, new_index
 from .ops.shaping import astype, concat, reshape
 from .primitives import Primitive
 from .random import Draws
-from .tensor import Tensor
+from .tensors.tensor import Tensor
 
 
 def recompute(function: Callable[..., Any], *args: Any) -> Any:

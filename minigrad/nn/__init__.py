@@ -1,7 +1,7 @@
 """Modules: layers, recurrent cells and their unrolling, by PyTorch's names and weight layouts."""
 
 from .. import functional
-from ..tensor import Parameter
+from ..tensors.tensor import Parameter
 from . import decoding, init, scheduled_sampling, utils
 from .activations import (
     ELU,

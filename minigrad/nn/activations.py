@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import functional as F
 from ..ops import elementwise
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .module import Module
 
 

@@ -8,7 +8,7 @@ from .. import functional as F
 from ..engine.record import describe
 from ..engine.recording import no_grad
 from ..ops import creation
-from ..tensor import Parameter, Tensor
+from ..tensors.tensor import Parameter, Tensor
 from . import init
 from .layers import check_size
 from .module import Module

@@ -23,7 +23,7 @@ from ..ops.creation import zeros
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.shaping import split, unstack
 from ..random import Generator
-from ..tensor import Parameter, Tensor
+from ..tensors.tensor import Parameter, Tensor
 from . import init
 from .layers import check_probability, check_size
 from .module import Module

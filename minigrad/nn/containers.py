@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from ..engine.record import describe
-from ..tensor import Parameter, Tensor
+from ..tensors.tensor import Parameter, Tensor
 from .module import Module
 
 T = TypeVar("T", Module, Parameter)

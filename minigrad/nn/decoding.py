@@ -34,7 +34,7 @@ from ..ops.indexing import argsort, take, take_along_axis
 from ..ops.reductions import argmax, as_tensor, cumulative_sum
 from ..ops.reductions import max as _max
 from ..random import Generator
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 

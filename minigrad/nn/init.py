@@ -19,7 +19,7 @@ from ..engine.recording import no_grad
 from ..ops.creation import zeros
 from ..ops.shaping import concat
 from ..random import Generator
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .module import Module
 from .utils import with_cells
 

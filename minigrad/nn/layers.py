@@ -10,7 +10,7 @@ from .. import functional as F
 from ..engine.recording import no_grad
 from ..ops import creation, shaping
 from ..random import Generator
-from ..tensor import Parameter, Tensor
+from ..tensors.tensor import Parameter, Tensor
 from . import init
 from .module import Module
 

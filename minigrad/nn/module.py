@@ -18,7 +18,7 @@ from ..engine.recording import no_grad
 from ..engine.scope import MODE, SCOPE
 from ..engine.tape import Handle, Leaf
 from ..optim.parameters import forget_gradients
-from ..tensor import Parameter, Tensor
+from ..tensors.tensor import Parameter, Tensor
 from .verbs import Verbs, check_factory_keywords
 
 _new_serial = itertools.count().__next__

@@ -12,7 +12,7 @@ from ..engine.record import apply, describe
 from ..ops.creation import zeros
 from ..ops.shaping import concat, reshape
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 
 class Packing:

@@ -13,7 +13,7 @@ from ..engine.scope import MODE, SCOPE
 from ..ops.reductions import as_tensor
 from ..ops.shaping import concat, permute_dims, stack
 from ..recompute import recompute
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .cells import Cell
 from .module import Module
 from .packing import Packing, shrink

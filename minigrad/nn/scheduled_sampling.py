@@ -16,7 +16,7 @@ from ..functional import softmax
 from ..ops.elementwise import where
 from ..ops.reductions import argmax, as_tensor
 from ..random import Generator
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 
 def linear_decay(step: int, steps: int, start: float = 1.0, end: float = 0.0) -> float:

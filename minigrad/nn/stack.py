@@ -9,7 +9,7 @@ from .. import functional as F
 from .. import tree
 from ..engine.record import describe
 from ..ops.shaping import concat, permute_dims, stack
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, StandardCell
 from .layers import check_probability, check_size
 from .module import Module

@@ -32,7 +32,7 @@ from ..ops.reductions import max as _max
 from ..ops.reductions import sum as _sum
 from ..ops.shaping import concat, permute_dims, reshape, split, stack
 from ..random import Generator
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .decoding import Decoded, Hypotheses, beam, greedy, sample
 from .layers import Embedding, Linear, check_size
 from .module import Module

@@ -11,7 +11,7 @@ from ..engine.recording import no_grad
 from ..ops.shaping import concat, flatten
 from ..optim.clip import clip_grad_norm_, clip_grad_value_
 from ..optim.parameters import listed_tensors
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .module import Module
 
 __all__ = [

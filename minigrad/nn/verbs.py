@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backends import is_backend_name
-from ..tensor import Parameter, Tensor
+from ..tensors.tensor import Parameter, Tensor
 
 # A name that somebody looks for in a module -> what to write.
 ADVICE = {

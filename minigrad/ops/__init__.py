@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from ..advice import with_keywords
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import (
     arranging,
     creation,

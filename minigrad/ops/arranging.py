@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.deferred import ALL
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .arguments import integer
 from .precision import in_float32
 from .reductions import as_tensor, normal_axis

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..array_api import backend_of_device, where_to
 from ..backends import Backend, default_backend, get_backend
 from ..engine.record import allowed, to_array, wrap
 from ..engine.version import Foreign, Version
-from ..tensor import Tensor
+from ..tensors.array_api import backend_of_device, where_to
+from ..tensors.tensor import Tensor
 from .arguments import count, exactly, integer, integers, within
 from .shaping import astype
 

@@ -15,7 +15,7 @@ from typing import Any
 from .. import dtypes
 from ..engine.record import apply, wrap
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .precision import in_float32
 
 Operand = Any  # a Tensor, a Python number, a NumPy array or scalar

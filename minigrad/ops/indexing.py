@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .. import dtypes
 from ..engine.record import apply
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .arguments import flag, integer
 from .elementwise import alike
 from .reductions import as_tensor, max, normal_axis

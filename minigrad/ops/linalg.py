@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.record import apply
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .arguments import integer
 from .arranging import diagonal
 from .precision import in_float32

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import dtypes
 from ..advice import with_keywords
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .arguments import flag
 from .elementwise import abs, where
 from .precision import in_float32

@@ -18,7 +18,7 @@ from ..engine.record import apply
 from ..engine.scope import MODE
 from ..other_names import NAMES
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping
 from .reductions import as_tensor
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..engine.record import apply, describe
 from ..primitives import PRIMITIVES, Primitive
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .arguments import flag
 from .precision import in_float32
 

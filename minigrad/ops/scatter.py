@@ -13,7 +13,7 @@ from typing import Any
 from .. import dtypes
 from ..backends.deferred import ALL
 from ..engine.record import describe, wrap
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .creation import full
 from .elementwise import clip, divide, isnan, where
 from .indexing import argsort, integers, take_along_axis

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .. import dtypes
 from ..engine.record import wrap
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .elementwise import alike, clip
 from .indexing import argsort, searchsorted, sort
 from .reductions import as_tensor, cumulative_sum

@@ -13,7 +13,7 @@ from ..backends.deferred import ALL
 from ..engine.record import apply, describe, wrap
 from ..engine.version import Version
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .arguments import count, integer, integers
 from .reductions import INTEGERS, as_tensor, normal_axes, normal_axis
 

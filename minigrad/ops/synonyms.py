@@ -12,7 +12,7 @@ from ..advice import with_keywords
 from ..engine.record import apply
 from ..engine.tape import Version
 from ..primitives import elementwise
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .norms import vector_norm
 from .reductions import INTEGERS
 from .shaping import expand_dims, flatten, permute_dims, reshape, swapaxes

@@ -12,7 +12,7 @@ from .. import dtypes
 from ..engine.record import describe
 from ..engine.tape import Leaf
 from ..ops.elementwise import clip
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .parameters import listed_tensors
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .. import dtypes
 from ..backends.halves import widened
 from ..engine.record import wrap
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from .. import dtypes
 from ..engine.record import describe, wrap
 from ..engine.recording import enable_grad
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from .parameters import check_trainable, forget_gradients, listed, listed_tensors
 
 Group = dict[str, Any]

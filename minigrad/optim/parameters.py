@@ -8,7 +8,7 @@ from typing import Any
 from .. import dtypes
 from ..engine.record import describe
 from ..ops.creation import zeros_like
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 
 def listed(given: Tensor | Iterable[Any], what: str) -> list[Any]:

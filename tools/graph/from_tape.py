@@ -10,7 +10,7 @@ from minigrad.engine.scope import Scope
 from minigrad.engine.tape import Leaf, Node, ancestors
 from minigrad.entry import Entry, Summary, norm_of, summary
 from minigrad.observe import Constant, Tape
-from minigrad.tensor import Tensor
+from minigrad.tensors.tensor import Tensor
 
 from .kept import note_kept
 from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text

@@ -10,7 +10,7 @@ from typing import Any
 
 from minigrad.nn import Module
 from minigrad.observe import Tape
-from minigrad.tensor import Tensor
+from minigrad.tensors.tensor import Tensor
 
 from .dot import to_dot
 from .fold import passes, view

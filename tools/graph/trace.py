@@ -12,7 +12,7 @@ from minigrad.engine.recording import no_grad
 from minigrad.engine.scope import SCOPE, Scope
 from minigrad.nn.cells import StandardCell
 from minigrad.observe import Tape
-from minigrad.tensor import Tensor
+from minigrad.tensors.tensor import Tensor
 
 TIME, BATCH = 6, 2  # the size of what stands in for inputs
 

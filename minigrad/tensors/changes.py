@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .engine.record import Recorded, apply, describe, to_array, wrap
-from .engine.scope import MODE
-from .engine.tape import GraphError, Leaf
-from .engine.version import OF_GRADIENT, SEALED, Version
+from .. import dtypes
+from ..engine.record import Recorded, apply, describe, to_array, wrap
+from ..engine.scope import MODE
+from ..engine.tape import GraphError, Leaf
+from ..engine.version import OF_GRADIENT, SEALED, Version
+from ..primitives import PRIMITIVES, Primitive
 from .operators import Operators
-from .primitives import PRIMITIVES, Primitive
 
 # Python's operator -> the primitive that computes the new values.
 OPERATORS = {

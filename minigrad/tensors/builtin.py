@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .engine.record import Recorded, apply
-from .primitives import PRIMITIVES
+from .. import dtypes
+from ..engine.record import Recorded, apply
+from ..primitives import PRIMITIVES
 
 
 class Size(int):

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .backends import Backend, available_backends, default_backend, get_backend, is_backend_name
-from .engine.record import Recorded
-from .engine.tape import GraphError
+from .. import dtypes
+from ..backends import Backend, available_backends, default_backend, get_backend, is_backend_name
+from ..engine.record import Recorded
+from ..engine.tape import GraphError
 
 VERSION = "2024.12"
 UNDERSTOOD = ("2021.12", "2022.12", "2023.12", VERSION)  # each contains the one before, complex numbers apart

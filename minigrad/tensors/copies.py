@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .backends import get_backend
-from .engine.record import Recorded, describe
-from .engine.tape import Leaf
-from .engine.version import Version
+from ..backends import get_backend
+from ..engine.record import Recorded, describe
+from ..engine.tape import Leaf
+from ..engine.version import Version
 
 
 class Copies(Recorded):

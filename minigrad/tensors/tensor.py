@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from . import dtypes
-from .absent import TensorType
+from .. import dtypes
+from ..absent import TensorType
+from ..backends import Backend, default_backend, get_backend, is_backend_name
+from ..engine.gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
+from ..engine.record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
+from ..engine.scope import MODE
+from ..engine.tape import GraphError, Handle, Leaf, hooks_of
+from ..engine.version import OF_GRADIENT, SEALED, Version
+from ..primitives import Primitive, elementwise, indexing, shaping
 from .array_api import Exchanged
-from .backends import Backend, default_backend, get_backend, is_backend_name
 from .builtin import Builtins, Size
 from .changes import Changes, attach
 from .copies import Copies
-from .engine.gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
-from .engine.record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
-from .engine.scope import MODE
-from .engine.tape import GraphError, Handle, Leaf, hooks_of
-from .engine.version import OF_GRADIENT, SEALED, Version
-from .primitives import Primitive, elementwise, indexing, shaping
 
 
 class Tensor(Builtins, Exchanged, Changes, Copies, metaclass=TensorType):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .engine.record import Recorded, apply, is_operand
-from .primitives import PRIMITIVES
+from ..engine.record import Recorded, apply, is_operand
+from ..primitives import PRIMITIVES
 
 # Looked up once, not in every operation.
 _ADD, _SUBTRACT, _MULTIPLY, _DIVIDE = (PRIMITIVES[name] for name in ("add", "subtract", "multiply", "divide"))
