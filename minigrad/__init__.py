@@ -30,8 +30,8 @@ from .engine.custom import primitive
 from .engine.recording import enable_grad, gc_paused, is_grad_enabled, no_grad
 from .engine.scope import current_scope, scope
 from .engine.tape import GraphError
-from .explain import explain
-from .observe import AnomalyError, Tape, detect_anomaly
+from .inspect.explain import explain
+from .inspect.observe import AnomalyError, Tape, detect_anomaly
 from .ops import ADVISED
 from .ops.arranging import diagonal, diff, hstack, meshgrid, vstack
 from .ops.creation import (

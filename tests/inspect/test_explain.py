@@ -9,9 +9,9 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
-from minigrad.formulas import FORMULAS
+from minigrad.inspect.formulas import FORMULAS
+from minigrad.inspect.words import RULES
 from minigrad.primitives import PRIMITIVES
-from minigrad.words import RULES
 
 
 def test_the_whole_text_of_a_small_example():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad.observe import Observer
+from minigrad.inspect.observe import Observer
 
 from ..figure import figure
 from .plots import clean_axes

@@ -8,8 +8,8 @@ from typing import Any
 from minigrad.engine.recording import gc_paused
 from minigrad.engine.scope import Scope
 from minigrad.engine.tape import Leaf, Node, ancestors
-from minigrad.entry import Entry, Summary, norm_of, summary
-from minigrad.observe import Constant, Tape
+from minigrad.inspect.entry import Entry, Summary, norm_of, summary
+from minigrad.inspect.observe import Constant, Tape
 from minigrad.tensors.tensor import Tensor
 
 from .kept import note_kept

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.engine.tape import FREED, Leaf, Node
 from minigrad.engine.version import memory_of
-from minigrad.entry import Entry, summary
+from minigrad.inspect.entry import Entry, summary
 
 
 def note_kept(lines: Sequence[Entry]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from minigrad.entry import Summary
+from minigrad.inspect.entry import Summary
 
 # What a node can be. What is neither does not come from the tape, but from folding.
 OPERATIONS = ("operation", "output")

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from minigrad.inspect.observe import Tape
 from minigrad.nn import Module
-from minigrad.observe import Tape
 from minigrad.tensors.tensor import Tensor
 
 from .dot import to_dot

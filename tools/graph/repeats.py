@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
-from minigrad.entry import Summary
+from minigrad.inspect.entry import Summary
 
 from .contract import joint_norm
 from .model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place

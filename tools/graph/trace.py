@@ -10,8 +10,8 @@ from minigrad import dtypes, enable_grad, nn, ones_like, random, tree, zeros
 from minigrad.autograd import differentiate
 from minigrad.engine.recording import no_grad
 from minigrad.engine.scope import SCOPE, Scope
+from minigrad.inspect.observe import Tape
 from minigrad.nn.cells import StandardCell
-from minigrad.observe import Tape
 from minigrad.tensors.tensor import Tensor
 
 TIME, BATCH = 6, 2  # the size of what stands in for inputs

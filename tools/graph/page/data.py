@@ -7,8 +7,8 @@ from typing import Any
 
 import minigrad as mg
 from minigrad import functional
-from minigrad.entry import Summary
-from minigrad.words import RULES, rule_in_words
+from minigrad.inspect.entry import Summary
+from minigrad.inspect.words import RULES, rule_in_words
 
 from ..gradients import COLOURS
 from ..model import OPERATIONS, Chain, Graph, GraphNode, shape_text

@@ -8,11 +8,11 @@ import os
 import sys
 from typing import NamedTuple
 
-from .primitives.table import GENERATED
+from ..primitives.table import GENERATED
 
-CORE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+CORE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 # Inside this package, but written in operations as any program is: their lines tell a reader something.
-BUILT_ON_IT = tuple(os.path.join(CORE, name, "") for name in ("nn", "models", "tools"))
+BUILT_ON_IT = tuple(os.path.join(CORE, name, "") for name in ("nn", "training", "models", "tools"))
 
 
 class Source(NamedTuple):

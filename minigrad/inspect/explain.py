@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from .backends.deferred import DEFERRED
-from .engine.gradient import node_of, seed_of
-from .engine.record import Recorded, promote
-from .engine.recording import enable_grad
-from .engine.tape import Leaf, Node, ancestors, check_saved, fit
+from ..backends.deferred import DEFERRED
+from ..engine.gradient import node_of, seed_of
+from ..engine.record import Recorded, promote
+from ..engine.recording import enable_grad
+from ..engine.tape import Leaf, Node, ancestors, check_saved, fit
+from ..ops import creation
+from ..primitives import PRIMITIVES
 from .formulas import INFIX, UNKNOWN, bracketed, formula_of, index_text, put_in, shape_text, value_text
 from .observe import Observer
-from .ops import creation
-from .primitives import PRIMITIVES
 from .words import rule_in_words
 
 MOST_NODES = 30

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .backends.deferred import DEFERRED
-from .engine.record import Recorded
-from .engine.scope import MODE, SCOPE, Mode
-from .engine.tape import Node
-from .engine.version import memory_of
+from .. import dtypes
+from ..backends.deferred import DEFERRED
+from ..engine.record import Recorded
+from ..engine.scope import MODE, SCOPE, Mode
+from ..engine.tape import Node
+from ..engine.version import memory_of
 from .entry import Constant, Entry, norm_of, summary
 from .source import calling_line
-from .tape_table import table
+from .table import table
 
 UNFOLDED_LINES = 40  # a tape of so many lines is printed whole
 

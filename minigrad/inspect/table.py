@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .entry import Entry
 from .formulas import shape_text
-from .tape_repeats import Repeat, Repeats
+from .repeats import Repeat, Repeats
 
 HEADER = ("line", "scope", "operation", "inputs", "shape", "dtype", "saved bytes", "grad norm")
 RIGHT = {"line", "saved bytes", "grad norm"}

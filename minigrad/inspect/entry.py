@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .engine.tape import Node
+from ..engine.tape import Node
 from .source import Source
 
 

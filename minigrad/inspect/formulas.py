@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine.tape import Node
+from ..engine.tape import Node
 
 MOST_IN_FULL = 12  # elements of a value that is shown whole
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .engine.scope import Scope
+from ..engine.scope import Scope
 from .entry import Constant, Entry
 
 COMPARED_INPUTS = 8  # of an operation with more inputs, the first ones are compared
