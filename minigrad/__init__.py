@@ -4,7 +4,7 @@ from functools import partial
 from math import e, inf, nan, pi
 
 from . import autograd, ctc, dtypes, functional, linalg, metrics, nn, optim, random, tree
-from .advice import Answers
+from .advice.answers import Answers
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .dtypes import (

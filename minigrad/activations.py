@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .advice import with_keywords
+from .advice.answers import with_keywords
 from .engine.record import apply
 from .ops.elementwise import abs, clip, expm1, softplus, where
 from .ops.precision import in_float32

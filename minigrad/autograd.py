@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, tree
-from .advice import with_keywords
+from .advice.answers import with_keywords
 from .engine.gradient import gradients
 from .engine.record import describe, wrap
 from .engine.recording import enable_grad

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ..advice import with_keywords
+from ..advice.answers import with_keywords
 from ..tensors.tensor import Tensor
 from . import (
     arranging,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import dtypes
-from ..advice import with_keywords
+from ..advice.answers import with_keywords
 from ..tensors.tensor import Tensor
 from .arguments import flag
 from .elementwise import abs, where

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..advice.names import NAMES
 from ..backends.numpy import DIRECT
 from ..engine.record import apply
 from ..engine.scope import MODE
-from ..other_names import NAMES
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
 from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping

@@ -1,6 +1,6 @@
 """Methods under the names that PyTorch and NumPy give them, where these mean exactly one thing.
 
-Other names of theirs are answered with advice: see `minigrad/advice.py`.
+Other names of theirs are answered with advice: see `minigrad/advice/`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..advice import with_keywords
+from ..advice.answers import with_keywords
 from ..engine.record import apply
 from ..engine.tape import Version
 from ..primitives import elementwise

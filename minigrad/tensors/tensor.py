@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import dtypes
-from ..absent import TensorType
+from ..advice.absent import TensorType
 from ..backends import Backend, default_backend, get_backend, is_backend_name
 from ..engine.gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
 from ..engine.record import Recorded, allowed, apply, describe, raw_index, to_array, wrap

@@ -11,8 +11,9 @@ import pytest
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import advice, ops
-from minigrad.other_parts import PARTS
+from minigrad import ops
+from minigrad.advice import answers as advice
+from minigrad.advice.parts import PARTS
 
 torch = pytest.importorskip("torch")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .other_names import NAMES
+from .names import NAMES
 
 _CONVOLUTIONS = (
     [f"{name}{n}d" for name in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for n in (1, 2, 3)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .backends.numpy import DIRECT
+from ..backends.numpy import DIRECT
 
 # Factorisations by other names than NumPy's, and by its own.
 LINALG = {"inverse": "inv", "pinverse": "pinv", "logdet": "slogdet", "symeig": "eigh"}

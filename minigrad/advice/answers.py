@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from .absent import Absent
-from .other_names import KEYWORDS, NAMES
-from .other_parts import PARTS, REST
+from .names import KEYWORDS, NAMES
+from .parts import PARTS, REST
 
 F = TypeVar("F", bound=Callable[..., Any])
 
