@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test lint format bench results gpu-check wheel venv clean
+.PHONY: help demo test lint format bench results gpu-check size wheel venv clean
 
 help:
 	@echo "make demo     train the character model for about a minute; results in out/char-lm"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench    measure speed, beside other frameworks where they are installed"
 	@echo "make results  train all programs on real data and write docs/results.md; up to an hour"
 	@echo "make gpu-check test and measure on a GPU, with what PYTHON has installed (CuPy, Numba, pytest)"
+	@echo "make size     count the lines by folder, and name the files and functions that are too long"
 	@echo "make wheel    build a wheel in dist/"
 	@echo "make venv     make .venv and install minigrad in it; the others do so by themselves"
 	@echo "make clean    remove what builds and tests leave; keeps .venv and out/"
@@ -59,6 +60,9 @@ gpu-check:
 		sys.exit(reason and 'make gpu-check needs a GPU: ' + ' '.join(reason.split()))"
 	$(RUN) -m pytest -m gpu $(ARGS)
 	$(RUN) -m minigrad.tools.bench.gpu_check --out docs/benchmarks
+
+size:
+	@$(PYTHON) tools/size.py
 
 # setuptools copies whatever an older build left in build/lib into the wheel.
 wheel: $(INSTALLED)
