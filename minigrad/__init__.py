@@ -3,7 +3,7 @@
 from functools import partial
 from math import e, inf, nan, pi
 
-from . import autograd, ctc, dtypes, functional, linalg, metrics, nn, optim, random, tree
+from . import autograd, dtypes, functional, linalg, metrics, nn, optim, random, tree
 from .advice.answers import Answers
 from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
@@ -30,6 +30,7 @@ from .engine.custom import primitive
 from .engine.recording import enable_grad, gc_paused, is_grad_enabled, no_grad
 from .engine.scope import current_scope, scope
 from .engine.tape import GraphError
+from .functional import ctc
 from .inspect.explain import explain
 from .inspect.observe import AnomalyError, Tape, detect_anomaly
 from .ops import ADVISED

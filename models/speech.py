@@ -38,8 +38,8 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
-from minigrad.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.data import bucketed, fetch, pad
+from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
 
 from . import files, speech_pictures

@@ -72,7 +72,7 @@ class Exchanged(Recorded):
         """The module minigrad. Raises ValueError for a version of the standard that it does not follow."""
         if api_version is not None and api_version not in UNDERSTOOD:
             raise ValueError(f"minigrad follows version {VERSION} of the array API standard, not {api_version}")
-        return sys.modules[__package__]
+        return sys.modules["minigrad"]
 
     def __dlpack__(
         self,

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad.ctc import ctc_beam_decode, ctc_greedy_decode
+from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
 
 

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .engine.record import describe
-from .engine.recording import gc_paused
-from .engine.scope import scope
-from .ops.elementwise import logaddexp, maximum, where
-from .ops.indexing import take_along_axis
-from .ops.reductions import as_tensor, mean
-from .ops.reductions import sum as _sum
-from .ops.shaping import pad
-from .tensors.tensor import Tensor
+from .. import dtypes
+from ..engine.record import describe
+from ..engine.recording import gc_paused
+from ..engine.scope import scope
+from ..ops.elementwise import logaddexp, maximum, where
+from ..ops.indexing import take_along_axis
+from ..ops.reductions import as_tensor, mean
+from ..ops.reductions import sum as _sum
+from ..ops.shaping import pad
+from ..tensors.tensor import Tensor
 
 # The logarithm of what is impossible. It is finite because the gradient of logaddexp(-inf, -inf) is NaN, the quotient
 # of two zeros. A path with one such term stays far below every real one: exp of the difference is exactly 0, and so is

@@ -1,68 +1,19 @@
-"""Functions of neural networks, composed of primitives: softmax, losses, normalisation, dropout, embedding.
-
-Names and arguments follow `torch.nn.functional`.
-"""
+"""Linear maps, embeddings, dropout and layer normalisation: the functions behind the modules of those names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from . import random
-from .activations import elu, hardtanh, leaky_relu, log_softmax, logsigmoid, selu, softmax, softsign
-from .batch_norm import batch_norm
-from .ctc import ctc_loss
-from .engine.record import apply, describe
-from .losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-    smooth_l1_loss,
-)
-from .ops.arguments import integers
-from .ops.elementwise import gelu, relu, sigmoid, silu, softplus, tanh, where
-from .ops.reductions import INTEGERS, as_tensor, normal_axis
-from .ops.shaping import flatten, reshape
-from .primitives import PRIMITIVES
-from .random import Generator
-from .tensors.tensor import Tensor
-
-__all__ = [
-    "softsign",
-    "selu",
-    "logsigmoid",
-    "leaky_relu",
-    "hardtanh",
-    "elu",
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "ctc_loss",
-    "dropout",
-    "embedding",
-    "gelu",
-    "huber_loss",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "linear",
-    "log_softmax",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-]
+from .. import random
+from ..engine.record import apply, describe
+from ..ops.arguments import integers
+from ..ops.elementwise import where
+from ..ops.reductions import INTEGERS, as_tensor, normal_axis
+from ..ops.shaping import flatten, reshape
+from ..primitives import PRIMITIVES
+from ..random import Generator
+from ..tensors.tensor import Tensor
 
 
 def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:

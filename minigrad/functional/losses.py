@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import dtypes
+from .. import dtypes
+from ..engine.record import apply, describe
+from ..ops.elementwise import abs, clip, isinf, log1p, maximum, where
+from ..ops.elementwise import exp as _exp
+from ..ops.precision import in_float32
+from ..ops.reductions import as_tensor, mean
+from ..ops.reductions import sum as _sum
+from ..ops.shaping import reshape
+from ..primitives import PRIMITIVES
+from ..tensors.tensor import Tensor
 from .activations import log_softmax
-from .engine.record import apply, describe
-from .ops.elementwise import abs, clip, isinf, log1p, maximum, where
-from .ops.elementwise import exp as _exp
-from .ops.precision import in_float32
-from .ops.reductions import as_tensor, mean
-from .ops.reductions import sum as _sum
-from .ops.shaping import reshape
-from .primitives import PRIMITIVES
-from .tensors.tensor import Tensor
 
 
 def _reduced(losses: Tensor, reduction: str, what: str) -> Tensor:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dtypes
-from .backends.halves import widened
-from .engine.record import describe
-from .engine.recording import no_grad
-from .ops.elementwise import sqrt
-from .ops.reductions import as_tensor, mean
-from .ops.shaping import reshape
-from .tensors.tensor import Tensor
+from .. import dtypes
+from ..backends.halves import widened
+from ..engine.record import describe
+from ..engine.recording import no_grad
+from ..ops.elementwise import sqrt
+from ..ops.reductions import as_tensor, mean
+from ..ops.shaping import reshape
+from ..tensors.tensor import Tensor
 
 
 def batch_norm(

@@ -1,0 +1,54 @@
+"""Functions of neural networks, by the names and arguments of `torch.nn.functional`: composed of primitives.
+
+Start with `layers` (linear, embedding, dropout, layer norm); `activations`, `losses`, `batch_norm` and `ctc` are the
+others. All are reached as `minigrad.functional.NAME`.
+"""
+
+from ..ops.elementwise import gelu, relu, sigmoid, silu, softplus, tanh
+from .activations import elu, hardtanh, leaky_relu, log_softmax, logsigmoid, selu, softmax, softsign
+from .batch_norm import batch_norm
+from .ctc import ctc_loss
+from .layers import dropout, embedding, layer_norm, linear
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
+
+__all__ = [
+    "softsign",
+    "selu",
+    "logsigmoid",
+    "leaky_relu",
+    "hardtanh",
+    "elu",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "ctc_loss",
+    "dropout",
+    "embedding",
+    "gelu",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softplus",
+    "tanh",
+]
