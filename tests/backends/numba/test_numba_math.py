@@ -11,7 +11,8 @@ pytest.importorskip("mpmath")
 import mpmath
 from numba import njit
 
-from minigrad.backends import numba_compile, numba_math
+from minigrad.backends.numba import compile as numba_compile
+from minigrad.backends.numba import math as numba_math
 from minigrad.backends.special import erf as numpy_erf
 
 NAMES = ["exp", "sigmoid", "erf"]

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 from numba import njit, types
 
-from .. import threads
+from ... import threads
 
 # Division by zero gives infinity, as in NumPy; multiply-add may be one instruction.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -123,7 +123,7 @@ def _digest() -> str:
     """
     folder = Path(__file__).parent
     content = hashlib.sha256(f"{np.__version__} {sorted(OPTIONS.items(), key=str)}".encode())
-    for path in sorted([*folder.glob("numba_*.py"), folder / "special.py"]):
+    for path in sorted([*folder.glob("*.py"), folder.parent / "special.py"]):
         content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return content.hexdigest()[:16]
 

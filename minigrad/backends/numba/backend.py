@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import threads
-from . import numba_elementwise, numba_indexing, numba_norm, numba_softmax, numba_updates
-from .base import Array
-from .fused import FusedBackend
-from .halves import FLOAT32
-from .numba_compile import Kernel, refuse
-from .numpy import BOOL, NumpyBackend, is_basic
+from ... import threads
+from ..base import Array
+from ..fused import FusedBackend
+from ..halves import FLOAT32
+from ..numpy import BOOL, NumpyBackend, is_basic
+from . import elementwise, indexing, norm, softmax, updates
+from .compile import Kernel, refuse
 
 # With fewer elements, two or three passes of NumPy take less time than a kernel with its checks.
 SMALL_STEP, SMALL_TABLE = 1 << 13, 1 << 6
 MANY_ROWS = 1 << 11  # beyond so many float32 terms, added one after the other, rounding is felt
-MODULES = (numba_elementwise, numba_softmax, numba_norm, numba_indexing, numba_updates)
+MODULES = (elementwise, softmax, norm, indexing, updates)
 
 
 class NumbaBackend(FusedBackend):

@@ -1,4 +1,4 @@
-"""Numba kernels of optimizer steps, in place, over grids (see `numba_grid`).
+"""Numba kernels of optimizer steps, in place, over grids (see `grid.py`).
 
 Scalars come as Python floats and are rounded to the arrays' type once. A kernel returns whether its arrays are grids of
 one shape and of aligned elements. If not, it has written nothing.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from .numba_compile import kernel
-from .numba_grid import fits, gapless, row
+from .compile import kernel
+from .grid import fits, gapless, row
 
 
 @kernel("grid grid number number")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import carray, njit, types
 
-from .numba_math import INLINE, intrinsic
+from .math import INLINE, intrinsic
 
 
 @intrinsic

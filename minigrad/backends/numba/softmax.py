@@ -1,6 +1,6 @@
 """Numba kernels of softmax and its losses, over the rows of C-contiguous matrices with at least one column.
 
-Kernels write to `out`, which shares its float type with the other arrays. See `numba_math` for why a sum is written
+Kernels write to `out`, which shares its float type with the other arrays. See `math.py` for why a sum is written
 with `accumulate`.
 """
 
@@ -10,8 +10,8 @@ import math
 
 from numba import njit
 
-from .numba_compile import kernel
-from .numba_math import CHUNK, INLINE, accumulate, bits_of, exp, float_of, order_key, row_sum
+from .compile import kernel
+from .math import CHUNK, INLINE, accumulate, bits_of, exp, float_of, order_key, row_sum
 
 # --- softmax ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .numba_compile import kernel
+from .compile import kernel
 
 
 @kernel("index count", divisible=False)

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numba import extending, njit, types
 
-from .numba_compile import OPTIONS
-from .special import LARGE, SMALL
+from ..special import LARGE, SMALL
+from .compile import OPTIONS
 
 intrinsic: Any = extending.intrinsic  # their annotations describe functions before decoration
 overload: Any = extending.overload

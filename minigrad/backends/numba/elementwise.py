@@ -1,4 +1,4 @@
-"""Numba kernels of element-wise functions, over grids (see `numba_grid`).
+"""Numba kernels of element-wise functions, over grids (see `grid.py`).
 
 A kernel returns whether its arrays are grids of one shape and of aligned elements. If not, it has written nothing. The
 gradients also take a few elements in any layout, such as those of a sum, which are one number broadcast.
@@ -6,11 +6,11 @@ gradients also take a few elements in any layout, such as those of a sum, which 
 
 from __future__ import annotations
 
-from .numba_compile import kernel
-from .numba_grid import fits, gapless, is_few, row
-from .numba_math import choose, unit
-from .numba_math import erf as erf_of
-from .numba_math import sigmoid as sigmoid_of
+from .compile import kernel
+from .grid import fits, gapless, is_few, row
+from .math import choose, unit
+from .math import erf as erf_of
+from .math import sigmoid as sigmoid_of
 
 
 @kernel("grid grid")

@@ -1,6 +1,6 @@
 """Numba kernels of layer normalisation, over the rows of C-contiguous matrices with at least one column.
 
-See `numba_math` for why a sum is written with `accumulate`.
+See `math.py` for why a sum is written with `accumulate`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import math
 
 from numba import njit
 
-from .numba_compile import kernel
-from .numba_math import CHUNK, INLINE, accumulate, row_sum
+from .compile import kernel
+from .math import CHUNK, INLINE, accumulate, row_sum
 
 
 @njit(**INLINE)
