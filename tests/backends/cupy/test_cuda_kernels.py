@@ -109,7 +109,7 @@ def test_elements_of_16_bits(name, dtype):
 
 def test_more_elements_than_threads():
     """Each thread takes several."""
-    from minigrad.backends.cuda_kernels import MOST_BLOCKS, THREADS
+    from minigrad.backends.cupy.kernels import MOST_BLOCKS, THREADS
 
     x = np.zeros(MOST_BLOCKS * THREADS + 1000, np.float32)
     x[-1] = x[5] = 1

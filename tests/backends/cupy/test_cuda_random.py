@@ -11,7 +11,7 @@ import pytest
 from cuda.device import KERNELS, needs_compiler, run
 from cuda.emulator import RawModule
 
-from minigrad.backends import cuda_kernels
+from minigrad.backends.cupy import kernels as cuda_kernels
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="bfloat16 on the host needs ml_dtypes")
 pytestmark = needs_compiler

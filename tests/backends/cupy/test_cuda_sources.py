@@ -6,7 +6,7 @@ import re
 import pytest
 from cuda import nvrtc
 
-from minigrad.backends import cuda_kernels
+from minigrad.backends.cupy import kernels as cuda_kernels
 
 PROGRAMS = list(cuda_kernels.programs())
 NAMES = [f"{file}-{type_name}" for file, type_name, _, _ in PROGRAMS]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from cuda.device import KERNELS, needs_compiler, run
 
-from minigrad.backends import cuda_kernels, get_backend
+from minigrad.backends import get_backend
+from minigrad.backends.cupy import kernels as cuda_kernels
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="bfloat16 on the host needs ml_dtypes")
 pytestmark = needs_compiler

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad.backends.cuda_kernels import CudaKernels
+from minigrad.backends.cupy.kernels import CudaKernels
 
 from . import emulator
 

@@ -128,14 +128,14 @@ cupyx = SimpleNamespace(scatter_add=_scatter_add)
 
 # --- the backend over it ----------------------------------------------------------------------------------------------
 
-BACKEND = "minigrad.backends.cupy_over_the_stand_in"
+BACKEND = "minigrad.backends.cupy.backend_over_the_stand_in"
 
 
 def backend_module() -> ModuleType:
-    """minigrad.backends.cupy with this module in the place of CuPy. It has a name of its own."""
-    import minigrad.backends
+    """minigrad.backends.cupy.backend with this module in the place of CuPy. It has a name of its own."""
+    import minigrad.backends.cupy
 
-    path = Path(minigrad.backends.__file__).with_name("cupy.py")
+    path = Path(minigrad.backends.cupy.__file__).with_name("backend.py")
     return _load(BACKEND, path, cupy=sys.modules[__name__], cupyx=cupyx)
 
 

@@ -16,11 +16,11 @@ import cupy
 import cupyx
 import numpy as np
 
-from .base import Array, BackendUnavailable
-from .cuda_kernels import CudaKernels
-from .cupy_indexing import CupyIndexing
-from .cupy_random import CupyRandom
-from .halves import FLOAT32, is_half
+from ..base import Array, BackendUnavailable
+from ..halves import FLOAT32, is_half
+from .indexing import CupyIndexing
+from .kernels import CudaKernels
+from .random import CupyRandom
 
 OLDEST = (13, 4)
 WITH_BFLOAT16 = (14, 0)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Shape
-from .fused import FusedBackend
-from .numpy import is_basic
+from ..base import Array, Shape
+from ..fused import FusedBackend
+from ..numpy import is_basic
 
 INT64 = np.dtype(np.int64)
 

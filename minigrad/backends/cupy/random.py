@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Shape
-from .fused import FusedBackend
+from ..base import Array, Shape
+from ..fused import FusedBackend
 
 ALGORITHM = "philox4x32-10"
 
