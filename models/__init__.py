@@ -2,16 +2,15 @@
 
 Each program is a module that offers what the command line needs:
 
-- `Settings`, a dataclass on `settings.BaseSettings`; its fields are the options of `train`
-- `Task(settings)`, a `training.Task`: the model, its batches, loss and measures, and what it leaves behind
-- `train(settings)`, which trains a task with `training.conduct`, writes files, and returns the metrics as plain data
+- `Settings`, a dataclass on `BaseSettings`; its fields are the options of `train`
+- `Task(settings)`, a `Task`: the model, its batches, loss and measures, and what it leaves behind
+- `train(settings)`, which trains a task with `conduct`, writes files, and returns the metrics as plain data
 - `unrolled(model, steps)`, the loss on a few time steps, to be drawn
 - `untrained()`, a small model to draw before there is a trained one; it may take a `cell`
 - `load(path)`, which reads a trained model
 - `sample(model, length, temperature, prime, generator, top_k, top_p)`, which yields text, in those that write some
 
-What they share: `settings`, `training` (the loop), `checkpoints`, `files` (of models), `progress` (bar and curve),
-`cells`, `watchers` (who is told what happens: the log, the display, `live`, `tensorboard`).
+What they share is in `minigrad.training`, and here in `cells` and `pictures`.
 
 `PROGRAMS` is the table of them: name on the command line, module, what it does.
 """

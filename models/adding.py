@@ -21,13 +21,13 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files
 from .cells import CELLS
 from .pictures import draw_unrolled
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 
 ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly over 0..1
 

@@ -22,12 +22,13 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.data import Vocabulary, digit_images, pad
 from minigrad.nn.scheduled_sampling import linear_decay
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files, pictures
+from . import pictures
 from .cells import CELLS
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 END = "\n"  # after a name; also what the network reads before the first letter

@@ -24,13 +24,13 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import Streams, Vocabulary, fetch, read_text
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files
 from .cells import CELLS
 from .pictures import draw_unrolled
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 
 TEXTS = ("tiny_shakespeare",)  # data sets that are one text
 State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for LSTMs, or None for zeros

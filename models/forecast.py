@@ -28,15 +28,15 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.data import Series
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files
 from .cells import CELLS
 from .faults import FAULTS, detection, inject, unexpected
 from .forecast_picture import picture
 from .observed import KINDS, Observed, Scaling, autoregression, fit_autoregression, persistence, spacing
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 
 Forecasts = Callable[[np.ndarray], np.ndarray]  # from values (T, B) to forecasts (T, B, K)
 

@@ -34,14 +34,14 @@ import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import bucketed, fetch, pad, read_chorales, write_midi
 from minigrad.data.music import KEYS, LOWEST
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files
 from .cells import CELLS
 from .piano import TEMPO, draw_rolls, write_wav
 from .pictures import draw_unrolled
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 
 PUBLISHED = {"rnn": 9.10, "lstm": 8.67, "gru": 8.54}  # Chung et al. 2014, table 2: nats a time step, test pieces
 PRIME = 8  # chords of a test piece that the model continues

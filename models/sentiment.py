@@ -26,13 +26,13 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import WordVocabulary, bucketed, fetch, pad, read_sentences, tokenize
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files
 from .cells import CELLS
 from .sentiment_picture import picture
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 
 PIECES = (3, 4, 5)  # letters of a piece
 LONGEST = 40  # letters of a word that are looked at

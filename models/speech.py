@@ -41,14 +41,15 @@ from minigrad import nn, optim
 from minigrad.data import bucketed, fetch, pad
 from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files, speech_pictures
+from . import speech_pictures
 from .cells import CELLS
 from .pictures import draw_unrolled
-from .settings import BaseSettings, about
 from .speech_recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
-from .training import Task as BaseTask
-from .training import conduct
 
 STACK = 2  # frames in a step of the network
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -25,13 +25,13 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import digit_images
+from minigrad.training import files
+from minigrad.training.settings import BaseSettings, about
+from minigrad.training.trainer import Task as BaseTask
+from minigrad.training.trainer import conduct
 
-from . import files
 from .cells import CELLS
 from .pictures import draw_unrolled
-from .settings import BaseSettings, about
-from .training import Task as BaseTask
-from .training import conduct
 from .video_pictures import Clip, animation, strips
 
 FRAME, DIGIT = 16, 8  # pixels along a side

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from minigrad import BackendError, GraphError
-from minigrad.models.terminal import escaping
+from minigrad.training.terminal import escaping
 
 INTERRUPTED = 130  # as shells report it
 

@@ -11,8 +11,8 @@ import typer
 import minigrad as mg
 from minigrad.models import PROGRAMS, program
 from minigrad.models.cells import CELLS
-from minigrad.models.settings import option
 from minigrad.tools.graph import FORMATS, draw
+from minigrad.training.settings import option
 
 
 def build() -> typer.Typer:

@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 from minigrad.models import adding
 from minigrad.models.cells import CELLS
-from minigrad.models.training import Trainer
+from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")
 image = pytest.importorskip("matplotlib.image")

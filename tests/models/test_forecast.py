@@ -10,7 +10,7 @@ import minigrad as mg
 from minigrad.data import Series
 from minigrad.models import faults, forecast, observed
 from minigrad.models.observed import KINDS, Observed, Scaling
-from minigrad.models.training import Trainer
+from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")
 pytest.importorskip("sklearn")

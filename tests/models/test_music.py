@@ -10,7 +10,7 @@ import minigrad as mg
 from minigrad.data import read_midi
 from minigrad.models import music, piano
 from minigrad.models.cells import CELLS
-from minigrad.models.training import Trainer
+from minigrad.training.trainer import Trainer
 
 wavfile = pytest.importorskip("scipy.io.wavfile")
 image = pytest.importorskip("matplotlib.image")

@@ -8,10 +8,11 @@ import real_data
 
 import minigrad as mg
 from minigrad.data import WordVocabulary
-from minigrad.models import files, sentiment
+from minigrad.models import sentiment
 from minigrad.models.sentiment_picture import picture
-from minigrad.models.training import Trainer
 from minigrad.nn.init import normal_
+from minigrad.training import files
+from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")
 image = pytest.importorskip("matplotlib.image")

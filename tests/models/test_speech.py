@@ -14,7 +14,7 @@ import minigrad as mg
 from minigrad.data import read_wav
 from minigrad.models import speech
 from minigrad.models.cells import CELLS
-from minigrad.models.training import Trainer
+from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")
 image = pytest.importorskip("matplotlib.image")

@@ -9,7 +9,7 @@ import minigrad as mg
 from minigrad import optim
 from minigrad.models import video
 from minigrad.models.cells import CELLS
-from minigrad.models.training import Trainer
+from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")
 pytest.importorskip("sklearn")

@@ -8,9 +8,10 @@ import real_data
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.models import PROGRAMS, divergence, program
-from minigrad.models.settings import BaseSettings
-from minigrad.models.training import Task, conduct
+from minigrad.models import PROGRAMS, program
+from minigrad.training import divergence
+from minigrad.training.settings import BaseSettings
+from minigrad.training.trainer import Task, conduct
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")

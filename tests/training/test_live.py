@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from watched import Remember, filled, serving, settings
 
-from minigrad.models import training
-from minigrad.models.live.feed import AT_ONCE, Feed
-from minigrad.models.live.server import serve
-from minigrad.models.training import Trainer, conduct
-from minigrad.models.watchers import End, Step, Validation
 from minigrad.tools.gradflow import GradientFlow
+from minigrad.training import trainer as training
+from minigrad.training.live.feed import AT_ONCE, Feed
+from minigrad.training.live.server import serve
+from minigrad.training.trainer import Trainer, conduct
+from minigrad.training.watchers import End, Step, Validation
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")

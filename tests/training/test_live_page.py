@@ -5,12 +5,12 @@ import pytest
 from browser import expect
 from watched import HOSTILE, Remember, filled, serving, settings
 
-from minigrad.models.live import LivePage
-from minigrad.models.live.feed import AT_ONCE
-from minigrad.models.live.server import serve
-from minigrad.models.training import conduct
-from minigrad.models.watchers import End, Step, Validation
 from minigrad.tools.gradflow import GradientFlow
+from minigrad.training.live import LivePage
+from minigrad.training.live.feed import AT_ONCE
+from minigrad.training.live.server import serve
+from minigrad.training.trainer import conduct
+from minigrad.training.watchers import End, Step, Validation
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -172,7 +172,7 @@ def test_a_training_is_watched_from_beginning_to_end(browser_page, tmp_path, mon
             expect(browser_page.locator("#state")).to_have_class("finished")
             super().close()
 
-    monkeypatch.setattr("minigrad.models.live.LivePage", Noted)
+    monkeypatch.setattr("minigrad.training.live.LivePage", Noted)
     conduct(settings(tmp_path, live=True), Remember)
     assert browser_page.locator("#step").inner_text() == "24 of 24"
     assert browser_page.locator("#state").inner_text() == "finished: finished after 24 steps"

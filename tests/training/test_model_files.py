@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.models import files
+from minigrad.training import files
 
 safetensors = pytest.importorskip("safetensors.numpy")
 

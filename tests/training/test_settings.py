@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from minigrad.models import PROGRAMS, adding, program
-from minigrad.models.settings import option
 from minigrad.tools import cli
+from minigrad.training.settings import option
 
 typer = pytest.importorskip("typer")
 from minigrad.tools.commands import build  # noqa: E402, needs typer

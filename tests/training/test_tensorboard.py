@@ -8,8 +8,8 @@ import pytest
 from watched import Remember, settings
 
 import minigrad as mg
-from minigrad.models import training
-from minigrad.models.training import conduct
+from minigrad.training import trainer as training
+from minigrad.training.trainer import conduct
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")

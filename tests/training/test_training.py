@@ -13,9 +13,11 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.models import char_lm, checkpoints, training, watchers
-from minigrad.models.settings import BaseSettings
-from minigrad.models.training import Task, Trainer, conduct
+from minigrad.models import char_lm
+from minigrad.training import checkpoints, watchers
+from minigrad.training import trainer as training
+from minigrad.training.settings import BaseSettings
+from minigrad.training.trainer import Task, Trainer, conduct
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")

@@ -7,10 +7,10 @@ import pytest
 from watched import Remember, settings
 
 import minigrad as mg
-from minigrad.models import training
-from minigrad.models.training import Trainer, conduct
-from minigrad.models.watchers import End, Step, Validation, Watcher
 from minigrad.tools.gradflow import GradientFlow
+from minigrad.training import trainer as training
+from minigrad.training.trainer import Trainer, conduct
+from minigrad.training.watchers import End, Step, Validation, Watcher
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")

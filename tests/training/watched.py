@@ -7,11 +7,11 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.models.live.feed import Feed
-from minigrad.models.live.server import serve
-from minigrad.models.settings import BaseSettings
-from minigrad.models.training import Task, Trainer
-from minigrad.models.watchers import End, Step
+from minigrad.training.live.feed import Feed
+from minigrad.training.live.server import serve
+from minigrad.training.settings import BaseSettings
+from minigrad.training.trainer import Task, Trainer
+from minigrad.training.watchers import End, Step
 
 HOSTILE = "<img src=x onerror=\"console.error('run')\">"
 

@@ -16,9 +16,9 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.models import program
 from minigrad.models.cells import CELLS
-from minigrad.models.settings import writable
-from minigrad.models.training import Trainer
-from minigrad.models.watchers import Step, Watcher
+from minigrad.training.settings import writable
+from minigrad.training.trainer import Trainer
+from minigrad.training.watchers import Step, Watcher
 
 from ..figure import figure
 from .flow import GradientFlow, gradient_flow

@@ -17,7 +17,7 @@ from typing import Any
 
 from minigrad.data import Streams, Vocabulary, read_text
 from minigrad.models.char_lm import Settings, located, rate
-from minigrad.models.settings import writable
+from minigrad.training.settings import writable
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from conftest import GPU
 import minigrad as mg
 from minigrad import functional as F
 from minigrad import nn, optim
-from minigrad.models.training import Trainer
+from minigrad.training.trainer import Trainer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not GPU, reason="needs a CUDA GPU and CuPy")]
 

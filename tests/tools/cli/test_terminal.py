@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from minigrad.models import char_lm
-from minigrad.models.progress import Progress
-from minigrad.models.terminal import escaping, say, shown
 from minigrad.tools import cli
+from minigrad.training.progress import Progress
+from minigrad.training.terminal import escaping, say, shown
 
 pytest.importorskip("typer")
 pytest.importorskip("safetensors")

@@ -76,8 +76,8 @@ def test_training_is_measured_before_between_and_after(tmp_path, monkeypatch, ca
 
 def test_measuring_leaves_training_as_it_is():
     pytest.importorskip("typer")
-    from minigrad.models.training import Trainer
     from minigrad.tools.gradflow.command import Measures
+    from minigrad.training.trainer import Trainer
 
     settings = replace(adding.Settings(quick=True), steps=4, validations=1)
 

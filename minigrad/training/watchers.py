@@ -15,7 +15,7 @@ from .progress import Progress, smoothed
 from .task import Task
 
 if TYPE_CHECKING:
-    from .training import Trainer
+    from .trainer import Trainer
 
 LOG = "log.jsonl"
 LOG_LINES = 200  # with the loss, spread over the steps

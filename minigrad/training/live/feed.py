@@ -17,7 +17,7 @@ from minigrad.tools.gradflow import GradientFlow
 from ..watchers import End, Step, Validation
 
 if TYPE_CHECKING:
-    from ..training import Trainer
+    from ..trainer import Trainer
 
 AT_ONCE = 20_000  # steps in one answer; the page asks again for the others
 RECENT = 100  # steps that the speed is measured over

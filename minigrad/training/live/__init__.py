@@ -12,7 +12,7 @@ from .feed import Feed
 from .server import serve
 
 if TYPE_CHECKING:
-    from ..training import Trainer
+    from ..trainer import Trainer
 
 LAST_WORD = 3.0  # seconds that an open page has to fetch how the training ended, before the process ends
 

@@ -11,7 +11,7 @@ from .settings import writable
 from .watchers import End, Step, Validation, Watcher
 
 if TYPE_CHECKING:
-    from .training import Trainer
+    from .trainer import Trainer
 
 
 class TensorBoard(Watcher):
