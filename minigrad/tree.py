@@ -1,7 +1,8 @@
 """Nested tensors: what a recurrent state, or a batch, may be made of.
 
-A tree is a tensor, or a tuple, a named tuple, a list or a dict of trees. Anything else (None, a number) is kept as it
-is. The state of an LSTM is the tree (h, c), that of a memory network may be {"memory": ..., "heads": (..., ...)}.
+A tree is a tensor, or a tuple, a named tuple, a list or a dict of trees; these keep their types. Anything else (None, a
+number) is kept as it is. The state of an LSTM is the tree (h, c), that of a memory network may be
+{"memory": ..., "heads": (..., ...)}.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .engine.record import Recorded, describe
+from .engine.record import Recorded, describe, with_parts
 
 
 def map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -37,10 +38,7 @@ def _map(function: Callable[..., Any], trees: tuple[Any, ...], place: str) -> An
     for other in trees[1:]:
         if type(other) is not type(first) or len(other) != len(first) or keys(other) != keys(first):
             raise ValueError(f"nested tensors{place}: {_kind(first)} in one tree, {_kind(other)} in another")
-    parts = {key: _map(function, tuple(tree[key] for tree in trees), f"{place}[{key!r}]") for key in keys(first)}
-    if isinstance(first, dict):
-        return parts
-    return type(first)(*parts.values()) if hasattr(first, "_fields") else type(first)(parts.values())
+    return with_parts(first, [_map(function, tuple(tree[k] for tree in trees), f"{place}[{k!r}]") for k in keys(first)])
 
 
 def leaves(tree: Any) -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -409,12 +410,20 @@ def kept(value: Any) -> Any:
         if value.node is not None or value.version is None:
             return value
         return wrap(value.array.copy(), value.backend)
-    if isinstance(value, dict):
-        return {key: kept(part) for key, part in value.items()}
-    if isinstance(value, (tuple, list)):
-        parts = [kept(part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, (tuple, list, dict)):
+        return with_parts(value, [kept(part) for part in (value.values() if isinstance(value, dict) else value)])
     return value.copy() if hasattr(value, "dtype") and hasattr(value, "copy") else value
+
+
+def with_parts(whole: Any, parts: Iterable[Any]) -> Any:
+    """A tuple, named tuple, list or dict of the type of `whole`, with these parts in place of its own."""
+    if type(whole) is dict:
+        return dict(zip(whole, parts))
+    if isinstance(whole, dict):  # a kind of dict, which may know more than its parts: a default, say
+        made = copy(whole)
+        made.update(zip(whole, parts))
+        return made
+    return type(whole)(*parts) if hasattr(whole, "_fields") else type(whole)(parts)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -96,11 +96,8 @@ def _pair(result: Any) -> tuple[Any, Any]:
 
 def _part(x: Any, a: int, b: int) -> Any:
     """The steps from a to b of each tensor and array in a tree."""
-    if isinstance(x, dict):
-        return {key: _part(value, a, b) for key, value in x.items()}
-    if isinstance(x, (tuple, list)):
-        parts = [_part(value, a, b) for value in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    if isinstance(x, (tuple, list, dict)):
+        return tree.with_parts(x, [_part(x[key], a, b) for key in tree.keys(x)])
     return x[a:b] if hasattr(x, "shape") else x
 
 

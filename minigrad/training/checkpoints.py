@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ def save(path: Path, format: str, settings: BaseSettings, state: Any) -> None:
         path: the file.
         format: of the program's model files.
         settings: those of the run; see `load`.
-        state: dictionaries, lists, tuples of tensors, arrays, numbers, strings, truth values and None.
+        state: dictionaries, lists, tuples, named tuples of tensors, arrays, numbers, strings, truth values and None.
 
-    Raises OSError, ImportError without safetensors, TypeError for a state with something else in it.
+    Raises OSError, ImportError without safetensors, TypeError for a state with something else in it, such as a named
+    tuple whose class is not at the top of a module, where `load` would find it.
     """
     arrays: dict[str, np.ndarray] = {}
     packed = _pack(state, "state", arrays)
@@ -44,7 +46,7 @@ def load(path: Path, format: str, settings: BaseSettings) -> Any:
     """The state that `save` was given, its tensors on the default backend; None if there is no such file.
 
     Raises OSError, ImportError without safetensors, and ValueError for another kind of file and if the settings are not
-    those of the checkpoint: it names those that differ.
+    those of the checkpoint: it names those that differ. So it is if a named tuple of the state is not defined any more.
     """
     if not path.exists():
         return None
@@ -80,6 +82,9 @@ def _pack(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         return ["array", name]
     if type(value) in (tuple, list):
         return [type(value).__name__, *(_pack(part, f"{name}.{i}", arrays) for i, part in enumerate(value))]
+    if isinstance(value, tuple) and _named_tuple(*_place(type(value))) is type(value):
+        parts = [_pack(part, f"{name}.{key}", arrays) for key, part in value._asdict().items()]  # type: ignore[attr-defined]
+        return ["namedtuple", *_place(type(value)), *parts]
     if type(value) is dict:
         parts = [[key, _pack(part, f"{name}.{key}", arrays)] for key, part in value.items()]
         return ["dict", *parts]
@@ -97,5 +102,21 @@ def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return arrays[parts[0]]
     if kind == "dict":
         return {key: _unpack(part, arrays) for key, part in parts}
+    if kind == "namedtuple":
+        module, name, *parts = parts
+        cls = _named_tuple(module, name)
+        if cls is None or len(cls._fields) != len(parts):
+            raise ValueError(f"the checkpoint has a {module}.{name} of {len(parts)} parts, and there is no such class")
+        return cls(*(_unpack(part, arrays) for part in parts))
     unpacked = [_unpack(part, arrays) for part in parts]
     return tuple(unpacked) if kind == "tuple" else unpacked
+
+
+def _place(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def _named_tuple(module: str, name: str) -> Any:
+    """The class of named tuples of this name, in a module that is loaded: a file must not have others run."""
+    cls = getattr(sys.modules.get(module), name, None)
+    return cls if isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields") else None

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -31,6 +32,11 @@ def _no_pictures(monkeypatch):
 
 class Stop(BaseException):
     """What ends a run in the middle, as a power cut would."""
+
+
+class Memory(NamedTuple):
+    h: mg.Tensor
+    steps: int
 
 
 class Toy(Task):
@@ -62,8 +68,8 @@ class Toy(Task):
         self.seen.append(float(batch.sum()))
         x = mg.tensor(batch)
         y = self.model(x)
-        mean = y.mean() if self.carried is None else 0.5 * self.carried["mean"][0] + 0.5 * y.mean()
-        self.carried = {"mean": (mean,), "nothing": None, "steps": self.count}
+        mean = y.mean() if self.carried is None else 0.5 * self.carried["mean"][0].h + 0.5 * y.mean()
+        self.carried = {"mean": (Memory(mean, self.count),), "nothing": None}
         return ((y[:, 0] - x.sum(axis=1)) ** 2).mean() + 0.1 * mean**2
 
     def validate(self):
@@ -240,6 +246,25 @@ def test_a_checkpoint_gives_back_nested_data(tmp_path, backend):
         np.testing.assert_array_equal(array, original, strict=True)
 
 
+def test_a_checkpoint_gives_named_tuples_back(tmp_path, monkeypatch):
+    path, form = tmp_path / "file", "minigrad toy 1"
+    checkpoints.save(path, form, settings(tmp_path), {"carried": [Memory(mg.tensor([1.0]), 3)]})
+    (back,) = checkpoints.load(path, form, settings(tmp_path))["carried"]
+    assert type(back) is Memory
+    assert (back.h.tolist(), back.steps) == ([1.0], 3)
+    monkeypatch.delattr(sys.modules[__name__], "Memory")
+    with pytest.raises(ValueError, match=r"test_training\.Memory of 2 parts, and there is no such class"):
+        checkpoints.load(path, form, settings(tmp_path))
+
+
+def test_a_checkpoint_refuses_a_named_tuple_that_it_would_not_find(tmp_path):
+    class Hidden(NamedTuple):
+        x: int
+
+    with pytest.raises(TypeError, match=r"cannot hold state\.a, a Hidden"):
+        checkpoints.save(tmp_path / "file", "minigrad toy 1", settings(tmp_path), {"a": Hidden(1)})
+
+
 def test_a_checkpoint_names_what_it_cannot_hold(tmp_path):
     with pytest.raises(TypeError, match=r"state\.a\.1, a set"):
         checkpoints.save(tmp_path / "file", "minigrad toy 1", settings(tmp_path), {"a": [1, {2}]})
@@ -379,8 +404,8 @@ def test_gradients_are_limited_unless_clip_is_0():
 def test_the_history_of_what_is_carried_is_cut_off():
     task = Toy(settings(Path(), steps=3))
     Trainer(task).train()
-    assert not task.carried["mean"][0].requires_grad
-    assert task.carried["steps"] == 3
+    assert not task.carried["mean"][0].h.requires_grad
+    assert task.carried["mean"][0].steps == 3
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
