@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..extras import extra
+
 
 def hertz_to_mel(hertz: Any) -> Any:
     """The mel scale in the form of HTK: 2595 log10(1 + f / 700) (O'Shaughnessy 1987)."""
@@ -83,10 +85,7 @@ def log_mel(
             `floor` is not above 0; or `mel_filters` refuses the band.
         ImportError: scipy is not installed.
     """
-    try:
-        from scipy.signal import ShortTimeFFT, get_window
-    except ImportError as error:
-        raise ImportError(f'a spectrogram needs scipy ({error}): pip install "minigrad[data]"') from error
+    signal = extra("scipy.signal", "a spectrogram needs scipy", "data")
     sound = np.asarray(samples, np.float64)
     if sound.ndim != 1 or not sound.size or not np.isfinite(sound).all():
         raise ValueError(f"log_mel takes a vector of finite samples, at least one, not the shape {sound.shape}")
@@ -99,6 +98,6 @@ def log_mel(
     filters = mel_filters(mels, size, rate, low, high)
     frames = -(-sound.size // step)
     sound = np.pad(sound, (0, max(0, width - sound.size)))  # ShortTimeFFT takes no sound shorter than half a window
-    transform = ShortTimeFFT(get_window("hann", width), step, rate, mfft=size)
+    transform = signal.ShortTimeFFT(signal.get_window("hann", width), step, rate, mfft=size)
     power = np.abs(transform.stft(sound, p0=0, p1=frames)) ** 2
     return np.log(filters @ power + floor).T.astype(np.float32)

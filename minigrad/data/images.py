@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..extras import extra
+
 
 def digit_images() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The 1,797 digits that come with scikit-learn, by split: "train" (1,397), "valid" (200) and "test" (200).
@@ -16,11 +18,7 @@ def digit_images() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
     Raises ImportError if scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError(f'images of digits need scikit-learn ({error}): pip install "minigrad[data]"') from error
-    data = load_digits()
+    data = extra("sklearn.datasets", "images of digits need scikit-learn", "data").load_digits()
     images = (data.images / 16).astype(np.float32)
     labels = data.target.astype(np.int64)
     place = np.arange(len(labels)) % 9

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..extras import extra
 from .contents import read_bytes
 from .text import read_text
 
@@ -183,8 +184,4 @@ def _tracks_alone(content: bytes) -> bytes:
 
 
 def _mido() -> Any:
-    try:
-        import mido
-    except ImportError as error:
-        raise ImportError(f'MIDI files need mido ({error}): pip install "minigrad[data]"') from error
-    return mido
+    return extra("mido", "MIDI files need mido", "data")

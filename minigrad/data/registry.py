@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
+from ..extras import extra
 from .sets import DATA_SETS, DataFile, DataFolder, DataSet
 
 VARIABLE = "MINIGRAD_DATA"
+DAMAGED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 
 
 def names() -> tuple[str, ...]:
@@ -105,13 +109,9 @@ def _some(files: list[str]) -> str:
 
 def _cached(part: DataFile | DataFolder, progress: bool) -> Path:
     """The path of a file in the cache folder, downloaded if it is not there or damaged."""
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(
-            f'downloading data needs pooch ({error}): pip install "minigrad[data]"; '
-            f"or let ${VARIABLE} name a folder that holds {part.path}"
-        ) from error
+    pooch = extra(
+        "pooch", "downloading data needs pooch", "data", f"; or let ${VARIABLE} name a folder that holds {part.path}"
+    )
     path = Path(pooch.os_cache("minigrad")) / part.path
     if path.exists():
         try:
@@ -123,13 +123,14 @@ def _cached(part: DataFile | DataFolder, progress: bool) -> Path:
     # Beside the place where it goes: only what is whole and checked is moved there, in one step.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
         new = Path(folder) / path.name
-        _unpack(_download(part.url, folder, progress), part, new)
+        content = _download(part.url, folder, progress)
         try:
+            _unpack(content, part, new)
             verify(new, part)
-        except ValueError as error:
+        except (ValueError, EOFError, LookupError, *DAMAGED) as error:
             raise ValueError(
                 f"{part.url} is not what it was ({error}); ${VARIABLE} can name a folder that has it"
-            ) from None
+            ) from error
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(new, path)
@@ -149,22 +150,12 @@ def _download(url: str, folder: str, progress: bool) -> bytes:
 
 
 def _unpack(content: bytes, part: DataFile | DataFolder, path: Path) -> None:
-    """Write the file, or the files of the folder, that a download holds. Raises ValueError if it does not."""
+    """Write the file, or the files of the folder, that a download holds. Raises errors of all kinds if it does not."""
     if isinstance(part, DataFile):
-        try:
-            path.write_bytes(part.prepare(content) if part.prepare else content)
-        except (OSError, EOFError) as error:  # gzip's words for a damaged file
-            raise ValueError(
-                f"{part.url} is not what it was ({error}); ${VARIABLE} can name a folder that has it"
-            ) from error
+        path.write_bytes(part.prepare(content) if part.prepare else content)
         return
     path.mkdir()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            top = archive.namelist()[0].split("/")[0]
-            for file in part.files:
-                (path / file).write_bytes(archive.read(f"{top}/{part.inside}/{file}"))
-    except (zipfile.BadZipFile, KeyError, IndexError) as error:
-        raise ValueError(
-            f"{part.url} is not what it was ({error}); ${VARIABLE} can name a folder that has it"
-        ) from error
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        top = archive.namelist()[0].split("/")[0]
+        for file in part.files:
+            (path / file).write_bytes(archive.read(f"{top}/{part.inside}/{file}"))

@@ -86,8 +86,8 @@ def _series(name: str, sha256: str) -> tuple[DataFile]:
     return (DataFile(f"series/{name}.csv", sha256, f"{STATSMODELS}/{name}/{name}.csv"),)
 
 
-def _captions(split: str, original: str, language: str, sha256: str) -> DataFile:
-    url = f"{MULTI30K}/{original}.{language}.gz"
+def _captions(split: str, language: str, sha256: str) -> DataFile:
+    url = f"{MULTI30K}/{'test_2016_flickr' if split == 'test2016' else split}.{language}.gz"
     return DataFile(f"translation/multi30k.{split}.{language}", sha256, url, gzip.decompress)
 
 
@@ -182,22 +182,12 @@ DATA_SETS = {
             "https://github.com/multi30k/dataset",
             "train, val, test2016 by file",
             (
-                _captions("train", "train", "en", "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6"),
-                _captions("train", "train", "de", "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72"),
-                _captions("val", "val", "en", "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227"),
-                _captions("val", "val", "de", "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660"),
-                _captions(
-                    "test2016",
-                    "test_2016_flickr",
-                    "en",
-                    "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
-                ),
-                _captions(
-                    "test2016",
-                    "test_2016_flickr",
-                    "de",
-                    "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
-                ),
+                _captions("train", "en", "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6"),
+                _captions("train", "de", "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72"),
+                _captions("val", "en", "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227"),
+                _captions("val", "de", "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660"),
+                _captions("test2016", "en", "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182"),
+                _captions("test2016", "de", "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16"),
             ),
         ),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from ..backends.halves import widened
 from ..engine.record import describe
 from ..engine.tape import Leaf
 from ..ops.elementwise import clip
@@ -72,7 +72,7 @@ def _norm(gradients: list[Any], norm_type: float) -> float:
         xp: Any = g.backend
         if not g.size:
             continue
-        values = xp.astype(g.array, dtype=dtypes.float32) if dtypes.is_half(g.dtype) else g.array
+        values = widened(g.array)
         if norm_type == 2:
             flat = xp.reshape(values, shape=(-1,))
             part = xp.matmul(flat, flat)

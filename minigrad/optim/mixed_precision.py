@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import dtypes
 from ..backends.halves import widened
 from ..engine.record import wrap
 from ..tensors.tensor import Tensor
@@ -77,9 +76,8 @@ class GradScaler:
         found: dict[Any, Any] = {}
         for p in (p for group in optimizer.param_groups for p in group["params"] if p.grad is not None):
             xp = p.backend
-            g = p.grad.array
             with xp.active():
-                g = (xp.astype(g, dtype=dtypes.float32) if dtypes.is_half(g.dtype) else g) / self._scale
+                g = widened(p.grad.array) / self._scale
             p._collector.grad = wrap(g, xp)
             finite = xp.all(xp.isfinite(g))
             found[xp] = xp.logical_and(found[xp], finite) if xp in found else finite
