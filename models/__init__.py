@@ -1,4 +1,5 @@
-"""Complete programs. This folder is installed as `minigrad.models`.
+"""Complete programs, installed as `minigrad.models`: a file each, or a folder with its pictures and data. Start in
+`adding`.
 
 Each program is a module that offers what the command line needs:
 

@@ -8,8 +8,9 @@ import real_data
 
 import minigrad as mg
 from minigrad.data import Series
-from minigrad.models import faults, forecast, observed
-from minigrad.models.observed import KINDS, Observed, Scaling
+from minigrad.models import forecast
+from minigrad.models.forecast import faults, observed
+from minigrad.models.forecast.observed import KINDS, Observed, Scaling
 from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")

@@ -9,7 +9,7 @@ import real_data
 import minigrad as mg
 from minigrad.data import WordVocabulary
 from minigrad.models import sentiment
-from minigrad.models.sentiment_picture import picture
+from minigrad.models.sentiment.picture import picture
 from minigrad.nn.init import normal_
 from minigrad.training import files
 from minigrad.training.trainer import Trainer

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.tools.figure import figure
 
-from .pictures import RIGHT, WRONG, show
+from ..pictures import RIGHT, WRONG, show
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ into copies of the held-out part at known places, and it is counted how well the
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,10 +32,10 @@ from minigrad.training.settings import BaseSettings, about
 from minigrad.training.trainer import Task as BaseTask
 from minigrad.training.trainer import conduct
 
-from .cells import CELLS
+from ..cells import CELLS
 from .faults import FAULTS, detection, inject, unexpected
-from .forecast_picture import picture
 from .observed import KINDS, Observed, Scaling, autoregression, fit_autoregression, persistence, spacing
+from .picture import picture
 
 Forecasts = Callable[[np.ndarray], np.ndarray]  # from values (T, B) to forecasts (T, B, K)
 
@@ -329,9 +328,3 @@ def train(settings: Settings) -> dict[str, Any]:
     Returns the metrics. Raises OSError for files, ValueError for settings that do not fit the series, BackendError.
     """
     return conduct(settings, Task)
-
-
-if __name__ == "__main__":
-    from minigrad.tools.cli import main
-
-    sys.exit(main(["train", "forecast", *sys.argv[1:]]))

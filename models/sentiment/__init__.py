@@ -13,7 +13,6 @@ Convolutional neural networks for sentence classification, 2014).
 from __future__ import annotations
 
 import math
-import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +30,8 @@ from minigrad.training.settings import BaseSettings, about
 from minigrad.training.trainer import Task as BaseTask
 from minigrad.training.trainer import conduct
 
-from .cells import CELLS
-from .sentiment_picture import picture
+from ..cells import CELLS
+from .picture import picture
 
 PIECES = (3, 4, 5)  # letters of a piece
 LONGEST = 40  # letters of a word that are looked at
@@ -326,9 +325,3 @@ def train(settings: Settings) -> dict[str, Any]:
     Returns the metrics. Raises OSError for files, BackendError.
     """
     return conduct(settings, Task)
-
-
-if __name__ == "__main__":
-    from minigrad.tools.cli import main
-
-    sys.exit(main(["train", "sentiment", *sys.argv[1:]]))

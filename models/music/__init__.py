@@ -21,7 +21,6 @@ larger, and dropout keeps them from learning the pieces by heart. The pieces are
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,9 +38,9 @@ from minigrad.training.settings import BaseSettings, about
 from minigrad.training.trainer import Task as BaseTask
 from minigrad.training.trainer import conduct
 
-from .cells import CELLS
+from ..cells import CELLS
+from ..pictures import draw_unrolled
 from .piano import TEMPO, draw_rolls, write_wav
-from .pictures import draw_unrolled
 
 PUBLISHED = {"rnn": 9.10, "lstm": 8.67, "gru": 8.54}  # Chung et al. 2014, table 2: nats a time step, test pieces
 PRIME = 8  # chords of a test piece that the model continues
@@ -290,9 +289,3 @@ def train(settings: Settings) -> dict[str, Any]:
     mido or scipy is not installed.
     """
     return conduct(settings, Task)
-
-
-if __name__ == "__main__":
-    from minigrad.tools.cli import main
-
-    sys.exit(main(["train", "music", *sys.argv[1:]]))

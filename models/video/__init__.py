@@ -13,7 +13,6 @@ in no training clip; `data.digit_images` says which.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +29,9 @@ from minigrad.training.settings import BaseSettings, about
 from minigrad.training.trainer import Task as BaseTask
 from minigrad.training.trainer import conduct
 
-from .cells import CELLS
-from .pictures import draw_unrolled
-from .video_pictures import Clip, animation, strips
+from ..cells import CELLS
+from ..pictures import draw_unrolled
+from .pictures import Clip, animation, strips
 
 FRAME, DIGIT = 16, 8  # pixels along a side
 DIRECTIONS = ("right", "up right", "up", "up left", "left", "down left", "down", "down right")
@@ -296,9 +295,3 @@ def train(settings: Settings) -> dict[str, Any]:
     Returns the metrics. Raises ImportError without scikit-learn, OSError for files, BackendError.
     """
     return conduct(settings, Task)
-
-
-if __name__ == "__main__":
-    from minigrad.tools.cli import main
-
-    sys.exit(main(["train", "video", *sys.argv[1:]]))

@@ -27,7 +27,6 @@ SpecAugment, 2019). A trained model listens to any recording:
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,10 +45,10 @@ from minigrad.training.settings import BaseSettings, about
 from minigrad.training.trainer import Task as BaseTask
 from minigrad.training.trainer import conduct
 
-from . import speech_pictures
-from .cells import CELLS
-from .pictures import draw_unrolled
-from .speech_recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
+from ..cells import CELLS
+from ..pictures import draw_unrolled
+from . import pictures
+from .recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
 
 STACK = 2  # frames in a step of the network
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -318,9 +317,9 @@ class Task(BaseTask):
         for i in sorted(first.values(), key=order.index)[:5]:
             p = self.model.over_time(self.model.steps([self.test[i].frames])[0]).numpy()[:, 0]
             examples.append((f"{self.test[i].file}: {texts[i] or 'nothing'}", self.test[i].frames, p))
-        speech_pictures.over_time(paths[0], examples, self.model.classes, HOP)
-        speech_pictures.confusion(paths[1], self.table(texts))
-        speech_pictures.join(paths[2], [self.test[i].samples for i in order[:10]], RATE)
+        pictures.over_time(paths[0], examples, self.model.classes, HOP)
+        pictures.confusion(paths[1], self.table(texts))
+        pictures.join(paths[2], [self.test[i].samples for i in order[:10]], RATE)
         title = f"Spoken digits, bidirectional {self.settings.cell}"
         return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
@@ -334,9 +333,3 @@ def train(settings: Settings) -> dict[str, Any]:
     Returns the metrics. Raises OSError for files, ValueError for damaged ones, BackendError.
     """
     return conduct(settings, Task)
-
-
-if __name__ == "__main__":
-    from minigrad.tools.cli import main
-
-    sys.exit(main(["train", "speech", *sys.argv[1:]]))
