@@ -21,6 +21,7 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.data import Vocabulary, digit_images, pad
+from minigrad.data.images import NAMES
 from minigrad.nn.scheduled_sampling import linear_decay
 from minigrad.training import files
 from minigrad.training.settings import BaseSettings, about
@@ -30,7 +31,6 @@ from minigrad.training.trainer import conduct
 from . import pictures
 from .cells import CELLS
 
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 END = "\n"  # after a name; also what the network reads before the first letter
 LONGEST = 10  # letters that it may write, more than any name has
 BATCH = 200  # of images that are not learned from

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..extras import extra
 
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")  # of digits
+
 
 def digit_images() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The 1,797 digits that come with scikit-learn, by split: "train" (1,397), "valid" (200) and "test" (200).

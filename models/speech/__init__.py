@@ -38,6 +38,7 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.data import bucketed, fetch, pad
+from minigrad.data.images import NAMES
 from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
 from minigrad.training import files
@@ -51,7 +52,6 @@ from . import pictures
 from .recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
 
 STACK = 2  # frames in a step of the network
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LETTERS = "".join(sorted(set("".join(NAMES))))  # class 0 of `spell` is the blank, then these
 RARE = -10.0  # letters with a smaller log-probability are left out in a step of beam search
 SHORTEST = 6  # steps: CTC needs one for each letter of "three", and a blank between the two e
