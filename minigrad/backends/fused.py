@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Array
-from .numpy import NumpyBackend, is_basic
+from .indexing import is_basic
+from .numpy import NumpyBackend
 
 
 class FusedBackend(NumpyBackend):

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base import Array, Shape
 from ..fused import FusedBackend
-from ..numpy import is_basic
+from ..indexing import is_basic
 
 INT64 = np.dtype(np.int64)
 

@@ -20,7 +20,8 @@ from ... import threads
 from ..base import Array
 from ..fused import FusedBackend
 from ..halves import FLOAT32
-from ..numpy import BOOL, NumpyBackend, is_basic
+from ..indexing import BOOL, is_basic
+from ..numpy import NumpyBackend
 from . import elementwise, indexing, norm, softmax, updates
 from .compile import Kernel, refuse
 
