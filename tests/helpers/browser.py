@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from minigrad.tools.bench.pages import chromium, chromium_arguments
+from minigrad.tools.bench.groups.pages import chromium, chromium_arguments
 
 HERE = ("127.0.0.1", "localhost", None)  # None: files and data
 

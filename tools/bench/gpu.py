@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from . import cross_entropy, embedding, optimizer, overhead
-from .bandwidth import rate
-from .cells import ORDINARY, SIZES
 from .frameworks import by_hand, on_minigrad
+from .groups import cross_entropy, embedding, optimizer, overhead
+from .groups.bandwidth import rate
+from .groups.cells import ORDINARY, SIZES
 from .harness import Contender, Row, compare, measure, scaled
 from .language_model import CELLS, LOSS_TOLERANCE, problem
 

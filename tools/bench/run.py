@@ -7,7 +7,9 @@ import sys
 
 import minigrad as mg
 
-from . import (
+from . import parse
+from .frameworks import OTHERS, load
+from .groups import (
     bandwidth,
     cells,
     cross_entropy,
@@ -22,11 +24,9 @@ from . import (
     optimizer,
     overhead,
     pages,
-    parse,
     recompute,
     scaling,
 )
-from .frameworks import OTHERS, load
 from .harness import Row
 from .report import heading, machine, report, table, targets, write_json, write_markdown
 

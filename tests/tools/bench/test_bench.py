@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.tools.bench import environment, main, modules, recompute
-from minigrad.tools.bench.bandwidth import rate
-from minigrad.tools.bench.cells import left_out
-from minigrad.tools.bench.embedding import data
+from minigrad.tools.bench import environment, main
 from minigrad.tools.bench.frameworks import OTHERS, Settings, by_hand, load, on_minigrad
 from minigrad.tools.bench.gpu import Device, rows
 from minigrad.tools.bench.gpu_check import slug
+from minigrad.tools.bench.groups import modules, recompute
+from minigrad.tools.bench.groups.bandwidth import rate
+from minigrad.tools.bench.groups.cells import left_out
+from minigrad.tools.bench.groups.embedding import data
+from minigrad.tools.bench.groups.memory import saved_bytes
+from minigrad.tools.bench.groups.overhead import arrays
 from minigrad.tools.bench.harness import (
     Contender,
     Disagreement,
@@ -33,8 +36,6 @@ from minigrad.tools.bench.harness import (
 )
 from minigrad.tools.bench.language_model import CELLS, LOSS_TOLERANCE, problem
 from minigrad.tools.bench.layers import MODULES, padded, sentences
-from minigrad.tools.bench.memory import saved_bytes
-from minigrad.tools.bench.overhead import arrays
 from minigrad.tools.bench.peak import available
 from minigrad.tools.bench.report import heading, report, table, write_json
 from minigrad.tools.bench.run import GROUPS

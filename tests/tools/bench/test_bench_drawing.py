@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from minigrad.tools.bench import drawers
-from minigrad.tools.bench.drawers import DRAWERS, described, timed, unrolled, why_absent
-from minigrad.tools.bench.drawing import OURS, _rendered, _Stage, _taking_part
 from minigrad.tools.bench.frameworks import Settings
+from minigrad.tools.bench.groups import drawers
+from minigrad.tools.bench.groups.drawers import DRAWERS, described, timed, unrolled, why_absent
+from minigrad.tools.bench.groups.drawing import OURS, _rendered, _Stage, _taking_part
 
 
 def test_the_cell_is_the_same_in_pytorch():

@@ -20,9 +20,9 @@ from typing import Any
 from minigrad.tools.graph import build
 from minigrad.tools.graph.fold import view
 
+from ..frameworks import Settings
+from ..harness import Figure, Row, measure, scaled, summary
 from .drawers import BATCH, DRAWERS, FEATURES, HIDDEN, described, unrolled, why_absent
-from .frameworks import Settings
-from .harness import Figure, Row, measure, scaled, summary
 
 LENGTHS, QUICK_LENGTHS = (100, 1_000, 10_000), (20, 40)
 DRAWN, QUICK_DRAWN = (10, 100, 1_000, 10_000), (3,)

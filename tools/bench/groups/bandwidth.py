@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .frameworks import Settings
-from .harness import Figure, Row, measure
+from ..frameworks import Settings
+from ..harness import Figure, Row, measure
 
 ELEMENTS = 16_000_000  # of float32: 64 MB an array, more than a cache holds
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .frameworks import Settings, on_minigrad
-from .harness import Contender, Row, Target, compare, scaled
-from .layers import Batch, Layer, layer, padded, sentences
+from ..frameworks import Settings, on_minigrad
+from ..harness import Contender, Row, Target, compare, scaled
+from ..layers import Batch, Layer, layer, padded, sentences
 
 SIZE, QUICK_SIZE = (512, 64, 128, 56), (8, 4, 8, 56)  # sentences, B, H, the longest
 PYTORCH = "PyTorch nn.LSTM, lengths"

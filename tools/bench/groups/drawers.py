@@ -1,8 +1,8 @@
 """One program that draws graphs, timed in a process of its own, which can be ended when it takes too long.
 
-`python -m minigrad.tools.bench.drawers NAME STEPS FILE` unrolls an LSTM cell, written as ordinary operations, over so
-many time steps, and has it described in Graphviz's language again and again. It prints the seconds of each time, and
-the number of nodes drawn; the last description is left in FILE.
+`python -m minigrad.tools.bench.groups.drawers NAME STEPS FILE` unrolls an LSTM cell, written as ordinary operations,
+over so many time steps, and has it described in Graphviz's language again and again. It prints the seconds of each
+time, and the number of nodes drawn; the last description is left in FILE.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .frameworks import Settings, by_hand, on_minigrad
-from .harness import Contender, Row, compare, scaled
+from ..frameworks import Settings, by_hand, on_minigrad
+from ..harness import Contender, Row, compare, scaled
 
 SIZES = ((10_000, 256, 4096), (50_000, 256, 4096))  # words, features, indices
 

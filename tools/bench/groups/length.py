@@ -9,8 +9,8 @@ import numpy as np
 
 import minigrad as mg
 
-from .frameworks import Settings
-from .harness import Figure, Row, measure, scaled, single
+from ..frameworks import Settings
+from ..harness import Figure, Row, measure, scaled, single
 
 LENGTHS = (64, 256, 1024, 4096)
 BATCH, HIDDEN = 8, 32

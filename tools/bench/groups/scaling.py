@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .frameworks import Settings, by_hand, on_minigrad
-from .harness import Contender, Row, compare, scaled
-from .language_model import LOSS_TOLERANCE, problem
+from ..frameworks import Settings, by_hand, on_minigrad
+from ..harness import Contender, Row, compare, scaled
+from ..language_model import LOSS_TOLERANCE, problem
 
 MIDDLE = {"batch": 32, "steps": 64, "hidden": 128, "vocabulary": 96}
 AXES = {"steps": (16, 256), "batch": (4, 128), "hidden": (32, 512)}  # beside the middle

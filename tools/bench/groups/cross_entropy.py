@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .frameworks import Settings, by_hand, on_minigrad
-from .harness import Contender, Row, Target, compare, scaled
+from ..frameworks import Settings, by_hand, on_minigrad
+from ..harness import Contender, Row, Target, compare, scaled
 
 SIZES = ((128, 10_000), (64, 50_000))  # rows, classes
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import peak
-from .frameworks import Settings, load, on_minigrad
-from .harness import Contender, Figure, Row, compare, scaled, single
-from .layers import MODULES, full_batch, layer
+from .. import peak
+from ..frameworks import Settings, load, on_minigrad
+from ..harness import Contender, Figure, Row, compare, scaled, single
+from ..layers import MODULES, full_batch, layer
 
 SIZES, QUICK_SIZES = ((32, 64, 128), (64, 128, 256)), ((8, 16, 32),)  # B, T, H
 

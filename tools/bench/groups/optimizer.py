@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .frameworks import Settings, on_minigrad
-from .harness import Contender, Row, Target, compare, scaled
+from ..frameworks import Settings, on_minigrad
+from ..harness import Contender, Row, Target, compare, scaled
 
 HIDDEN, WORDS = 256, 1000
 LSTM = "two LSTM layers with embedding and output layer"

@@ -10,8 +10,8 @@ import numpy as np
 
 import minigrad as mg
 
-from .frameworks import Settings, on_minigrad
-from .harness import Figure, Row, Target, check, measure, rounds_for, scaled
+from ..frameworks import Settings, on_minigrad
+from ..harness import Figure, Row, Target, check, measure, rounds_for, scaled
 
 Call = Callable[[Any], Any]  # of a backend
 Shape = tuple[int, int]

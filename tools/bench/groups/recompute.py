@@ -14,9 +14,9 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.engine.tape import ancestors
 
-from . import peak
-from .frameworks import Settings, on_minigrad
-from .harness import Contender, Figure, Row, compare, scaled, single
+from .. import peak
+from ..frameworks import Settings, on_minigrad
+from ..harness import Contender, Figure, Row, compare, scaled, single
 
 LENGTHS, QUICK_LENGTHS = (64, 256, 1024, 4096), (16, 64)
 SIZE, QUICK_SIZE = (16, 8, 64), (2, 3, 4)  # B, F, H

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from .frameworks import Settings
-from .harness import Row, measure, scaled, single
+from ..frameworks import Settings
+from ..harness import Row, measure, scaled, single
 
 
 def rows(settings: Settings) -> list[Row]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .frameworks import Settings, by_hand, on_minigrad
-from .harness import Contender, Row, Target, compare, scaled
-from .language_model import CELLS, LOSS_TOLERANCE, Problem, problem
+from ..frameworks import Settings, by_hand, on_minigrad
+from ..harness import Contender, Row, Target, compare, scaled
+from ..language_model import CELLS, LOSS_TOLERANCE, Problem, problem
 
 SIZES = ((16, 32, 64, 64), (32, 64, 128, 96), (64, 128, 256, 96), (32, 35, 512, 1000))  # B, T, H, V
 SHORT = (8, 8, 32, 64)  # short enough for those that take minutes to compile more time steps

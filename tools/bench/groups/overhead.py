@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .frameworks import Settings, by_hand, on_minigrad
-from .harness import Contender, Row, Target, compare, scaled
+from ..frameworks import Settings, by_hand, on_minigrad
+from ..harness import Contender, Row, Target, compare, scaled
 
 LENGTH = 250  # repetitions of the four operations in one chain
 OPERATIONS = 4

@@ -6,10 +6,10 @@ from typing import Any
 
 import minigrad as mg
 
-from . import peak
-from .frameworks import Settings, by_hand, load, on_minigrad
-from .harness import Figure, Row, single
-from .language_model import Problem, Step, problem
+from .. import peak
+from ..frameworks import Settings, by_hand, load, on_minigrad
+from ..harness import Figure, Row, single
+from ..language_model import Problem, Step, problem
 
 SIZE, QUICK_SIZE = (64, 128, 256, 96), (16, 32, 64, 64)
 

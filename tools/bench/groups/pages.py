@@ -20,9 +20,9 @@ from minigrad.tools.graph import Graph, build
 from minigrad.tools.graph.fold import passes
 from minigrad.tools.graph.page import page
 
+from ..frameworks import Settings
+from ..harness import Figure, Row, measure, scaled, summary
 from .drawing import length_text
-from .frameworks import Settings
-from .harness import Figure, Row, measure, scaled, summary
 
 LENGTHS, QUICK_LENGTHS = (100, 1_000, 10_000), (20,)
 LAYERS = 2  # 32,000 nodes for 1,000 steps

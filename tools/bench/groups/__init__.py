@@ -1,0 +1,1 @@
+"""What is measured, group by group: `minigrad bench --only NAME`. The table of them is in `run`."""
