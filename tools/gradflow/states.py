@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from minigrad import Tape, nn
 from minigrad.nn.utils import with_cells
 
-from ..graph.from_tape import build
-from ..graph.model import LEAVES, Chain, Graph, GraphNode, Place
+from ..graph.model.from_tape import build
+from ..graph.model.graph import LEAVES, Chain, Graph, GraphNode, Place
 from ..graph.passes import without_backward
 from ..graph.states import other_step
 from ..graph.timeline import columns

@@ -6,8 +6,8 @@ the backward pass; `fold` folds modules, and puts the views together. `layout` s
 look, `picture` has `draw`.
 """
 
-from .from_tape import build
-from .model import Graph, GraphEdge, GraphNode
+from .model.from_tape import build
+from .model.graph import Graph, GraphEdge, GraphNode
 from .picture import FORMATS, Picture, draw
 
 __all__ = ["FORMATS", "Graph", "GraphEdge", "GraphNode", "Picture", "build", "draw"]

@@ -28,7 +28,7 @@ from .looks import (
     size_of,
     text_width,
 )
-from .model import Chain, Graph
+from .model.graph import Chain, Graph
 from .routes import LOOP, is_loop
 
 COLUMN = "#EFEFEF"

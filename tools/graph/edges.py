@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .gradients import Scale
 from .layout import Layout
 from .looks import CARD, CARDS, LOOKS, SMALL, quoted, text_width
-from .model import LEAVES, Graph, GraphEdge, GraphNode, shape_text
+from .model.graph import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 from .routes import LOOP, Point, Route, Router, is_loop
 from .rows import ROW_GAP, in_backward
 

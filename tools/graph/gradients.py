@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from .looks import FAINT, SMALL
-from .model import LEAVES, Graph
+from .model.graph import LEAVES, Graph
 
 # From small to large: part of viridis (S. van der Walt and N. Smith, 2015), which is perceptually even, safe for
 # colour-blind readers, and darker the larger the number. Its light end is left out: it would vanish on white.

@@ -10,7 +10,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from .model import LEAVES, Chain, Graph
+from .model.graph import LEAVES, Chain, Graph
 from .rows import in_backward, is_pass
 from .states import other_step
 from .timeline import column_of, positions

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .lanes import Frame, Item, Links, Steps, in_lanes
-from .model import Chain, Graph
+from .model.graph import Chain, Graph
 from .rows import PADDING, axis_of, heights, is_pass, levels, scope_spans
 
 COLUMN_GAP = 18.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .gradients import Scale
 from .looks import LOOKS, ROOM, SMALL, cards, escape, geometry, kind_of_look, plain_line, style, text_width
-from .model import Graph
+from .model.graph import Graph
 
 GAP = 22.0
 LINE = 30.0  # from one line of the legend to the next

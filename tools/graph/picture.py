@@ -14,13 +14,13 @@ from minigrad.tensors.tensor import Tensor
 
 from .dot import to_dot
 from .fold import passes, view
-from .from_tape import build, ids_of
-from .model import Graph
+from .model.from_tape import build, ids_of
+from .model.graph import Graph
+from .model.trace import record
 from .page import page
 from .path import parameter
 from .render import FORMATS as RENDERED
 from .render import render
-from .trace import record
 
 
 class Picture:

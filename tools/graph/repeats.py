@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from minigrad.inspect.entry import Summary
 
 from .contract import joint_norm
-from .model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
+from .model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
 from .timeline import column_of, positions
 
 # Where the lengths of two steps multiply to more than this, only the labels of their operations are counted.

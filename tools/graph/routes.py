@@ -16,7 +16,7 @@ from heapq import nsmallest
 
 from .lanes import LANE_GAP, Frame
 from .layout import COLUMN_GAP, Layout
-from .model import Chain, Graph, GraphEdge, GraphNode, common
+from .model.graph import Chain, Graph, GraphEdge, GraphNode, common
 from .rows import in_backward
 from .states import outermost_column, step_from
 

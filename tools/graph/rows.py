@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .model import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
+from .model.graph import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
 from .states import outermost_column
 from .timeline import positions
 

@@ -9,7 +9,7 @@ from numbers import Integral
 from typing import Any
 
 from .contract import contract
-from .model import Chain, Graph, GraphNode, Place
+from .model.graph import Chain, Graph, GraphNode, Place
 
 Gap = tuple[Chain, int, int]  # the axis, and the first and the last step that are left out
 

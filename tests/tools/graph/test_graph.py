@@ -8,8 +8,8 @@ from graphs import rnn
 import minigrad as mg
 from minigrad import nn
 from minigrad.tools.graph.fold import fold, view
-from minigrad.tools.graph.from_tape import build, index_text
-from minigrad.tools.graph.model import KINDS, Place, shape_text
+from minigrad.tools.graph.model.from_tape import build, index_text
+from minigrad.tools.graph.model.graph import KINDS, Place, shape_text
 from minigrad.tools.graph.steps import keep_steps
 from minigrad.tools.graph.timeline import columns
 

@@ -8,11 +8,11 @@ from graphs import rnn
 import minigrad as mg
 from minigrad import nn
 from minigrad.tools.graph.fold import view
-from minigrad.tools.graph.from_tape import build
 from minigrad.tools.graph.lanes import LANE_GAP
 from minigrad.tools.graph.layout import place
 from minigrad.tools.graph.looks import size_of
-from minigrad.tools.graph.model import BACKWARD, FORWARD, Graph, GraphEdge, GraphNode, Place
+from minigrad.tools.graph.model.from_tape import build
+from minigrad.tools.graph.model.graph import BACKWARD, FORWARD, Graph, GraphEdge, GraphNode, Place
 from minigrad.tools.graph.routes import Router
 from minigrad.tools.graph.rows import ROW_GAP, levels
 

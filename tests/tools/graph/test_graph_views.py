@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn
 from minigrad.tools.graph.fold import view
-from minigrad.tools.graph.from_tape import build
-from minigrad.tools.graph.model import BACKWARD, FORWARD, Place
+from minigrad.tools.graph.model.from_tape import build
+from minigrad.tools.graph.model.graph import BACKWARD, FORWARD, Place
 from minigrad.tools.graph.path import between, parameter
 from minigrad.tools.graph.repeats import fold_repeats
 from minigrad.tools.graph.steps import keep_steps

@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.primitives import PRIMITIVES
 from minigrad.tools.graph.fold import passes
-from minigrad.tools.graph.from_tape import build
+from minigrad.tools.graph.model.from_tape import build
 from minigrad.tools.graph.page import SCRIPTS, page
 from minigrad.tools.graph.page.data import page_data
 from minigrad.tools.graph.timeline import columns

@@ -15,7 +15,7 @@ from importlib.resources import files
 from minigrad.engine.recording import gc_paused
 
 from ..looks import LOOKS, escape
-from ..model import Graph
+from ..model.graph import Graph
 from .data import page_data
 
 # In the order in which they build on each other.

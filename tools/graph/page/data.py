@@ -11,7 +11,7 @@ from minigrad.inspect.entry import Summary
 from minigrad.inspect.words import RULES, rule_in_words
 
 from ..gradients import COLOURS
-from ..model import OPERATIONS, Chain, Graph, GraphNode, shape_text
+from ..model.graph import OPERATIONS, Chain, Graph, GraphNode, shape_text
 
 # Primitives without a public function of the same name.
 DOES = {

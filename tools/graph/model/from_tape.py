@@ -12,8 +12,8 @@ from minigrad.inspect.entry import Entry, Summary, norm_of, summary
 from minigrad.inspect.observe import Constant, Tape
 from minigrad.tensors.tensor import Tensor
 
+from .graph import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
 from .kept import note_kept
-from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
 
 
 def build(
