@@ -13,9 +13,9 @@ from minigrad.nn.utils import with_cells
 
 from ..graph.model.from_tape import build
 from ..graph.model.graph import LEAVES, Chain, Graph, GraphNode, Place
-from ..graph.passes import without_backward
-from ..graph.states import other_step
-from ..graph.timeline import columns
+from ..graph.views.passes import without_backward
+from ..graph.views.states import other_step
+from ..graph.views.timeline import columns
 
 Key = tuple[Chain, str, int]  # what a node shares with those of other steps: scope without that step, label, rank
 

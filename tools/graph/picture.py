@@ -13,14 +13,14 @@ from minigrad.nn import Module
 from minigrad.tensors.tensor import Tensor
 
 from .dot import to_dot
-from .fold import passes, view
 from .model.from_tape import build, ids_of
 from .model.graph import Graph
 from .model.trace import record
 from .page import page
-from .path import parameter
 from .render import FORMATS as RENDERED
 from .render import render
+from .views.fold import passes, view
+from .views.path import parameter
 
 
 class Picture:

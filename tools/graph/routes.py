@@ -18,7 +18,7 @@ from .lanes import LANE_GAP, Frame
 from .layout import COLUMN_GAP, Layout
 from .model.graph import Chain, Graph, GraphEdge, GraphNode, common
 from .rows import in_backward
-from .states import outermost_column, step_from
+from .views.states import outermost_column, step_from
 
 Point = tuple[float, float]
 

@@ -7,11 +7,11 @@ from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.fold import fold, view
 from minigrad.tools.graph.model.from_tape import build, index_text
 from minigrad.tools.graph.model.graph import KINDS, Place, shape_text
-from minigrad.tools.graph.steps import keep_steps
-from minigrad.tools.graph.timeline import columns
+from minigrad.tools.graph.views.fold import fold, view
+from minigrad.tools.graph.views.steps import keep_steps
+from minigrad.tools.graph.views.timeline import columns
 
 
 def kinds(graph):

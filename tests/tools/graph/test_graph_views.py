@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.fold import view
 from minigrad.tools.graph.model.from_tape import build
 from minigrad.tools.graph.model.graph import BACKWARD, FORWARD, Place
-from minigrad.tools.graph.path import between, parameter
-from minigrad.tools.graph.repeats import fold_repeats
-from minigrad.tools.graph.steps import keep_steps
-from minigrad.tools.graph.timeline import columns
+from minigrad.tools.graph.views.fold import view
+from minigrad.tools.graph.views.path import between, parameter
+from minigrad.tools.graph.views.repeats import fold_repeats
+from minigrad.tools.graph.views.steps import keep_steps
+from minigrad.tools.graph.views.timeline import columns
 
 LEAVES = ("parameter", "data")
 

@@ -7,10 +7,10 @@ from browser import expect
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.fold import passes
 from minigrad.tools.graph.model.from_tape import build
 from minigrad.tools.graph.page import page as page_of
-from minigrad.tools.graph.timeline import columns
+from minigrad.tools.graph.views.fold import passes
+from minigrad.tools.graph.views.timeline import columns
 
 
 def recorded(module, *inputs):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.tools.graph import build
-from minigrad.tools.graph.fold import view
+from minigrad.tools.graph.views.fold import view
 
 from ..frameworks import Settings
 from ..harness import Figure, Row, measure, scaled, summary

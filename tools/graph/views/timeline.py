@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from .model.graph import OPERATIONS, Chain, Graph, GraphNode, Place, place_leaves
+from ..model.graph import OPERATIONS, Chain, Graph, GraphNode, Place, place_leaves
 
 
 @dataclass

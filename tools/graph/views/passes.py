@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from .model.graph import BACKWARD, FORWARD, LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode, Place, place_leaves
+from ..model.graph import BACKWARD, FORWARD, LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode, Place, place_leaves
 from .path import reached
 
 PASSES = ("forward", "backward", "both")

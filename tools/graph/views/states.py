@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from .model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, common
+from ..model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, common
 from .timeline import positions
 
 

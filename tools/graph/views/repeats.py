@@ -14,8 +14,8 @@ from difflib import SequenceMatcher
 
 from minigrad.inspect.entry import Summary
 
+from ..model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
 from .contract import joint_norm
-from .model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
 from .timeline import column_of, positions
 
 # Where the lengths of two steps multiply to more than this, only the labels of their operations are counted.

@@ -9,8 +9,8 @@ from numbers import Integral
 
 from minigrad.engine.recording import gc_paused
 
+from ..model.graph import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text
 from .contract import contract
-from .model.graph import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text
 from .passes import PASSES, backward_alone, is_recorded, side_by_side, with_derivatives, without_backward
 from .path import between
 from .repeats import fold_repeats, initial_outside
