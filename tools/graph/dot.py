@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from .edges import edge_lines
 from .gradients import Scale
-from .lanes import Frame
-from .layout import Layout, place
+from .layout.lanes import Frame
+from .layout.place import Layout, place
+from .layout.routes import LOOP, is_loop
 from .legend import legend_lines
 from .looks import (
     CARD,
@@ -29,7 +30,6 @@ from .looks import (
     text_width,
 )
 from .model.graph import Chain, Graph
-from .routes import LOOP, is_loop
 
 COLUMN = "#EFEFEF"
 EDGE_OF_FRAME = "#8A8A8A"

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .model.graph import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
-from .views.states import outermost_column
-from .views.timeline import positions
+from ..model.graph import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
+from ..views.states import outermost_column
+from ..views.timeline import positions
 
 ROW_GAP = 30.0
 PADDING = 9.0

@@ -10,10 +10,10 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from .model.graph import LEAVES, Chain, Graph
+from ..model.graph import LEAVES, Chain, Graph
+from ..views.states import other_step
+from ..views.timeline import column_of, positions
 from .rows import in_backward, is_pass
-from .views.states import other_step
-from .views.timeline import column_of, positions
 
 LANE_GAP = 16.0
 LEFT, RIGHT = -1, -2  # the sides of a scope, where its lanes have their numbers

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from ..model.graph import Chain, Graph, GraphEdge, GraphNode, common
+from ..views.states import outermost_column, step_from
 from .lanes import LANE_GAP, Frame
-from .layout import COLUMN_GAP, Layout
-from .model.graph import Chain, Graph, GraphEdge, GraphNode, common
+from .place import COLUMN_GAP, Layout
 from .rows import in_backward
-from .views.states import outermost_column, step_from
 
 Point = tuple[float, float]
 
