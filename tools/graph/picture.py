@@ -12,13 +12,13 @@ from minigrad.inspect.observe import Tape
 from minigrad.nn import Module
 from minigrad.tensors.tensor import Tensor
 
-from .dot import to_dot
 from .model.from_tape import build, ids_of
 from .model.graph import Graph
 from .model.trace import record
 from .page import page
-from .render import FORMATS as RENDERED
-from .render import render
+from .render.dot import to_dot
+from .render.graphviz import FORMATS as RENDERED
+from .render.graphviz import render
 from .views.fold import passes, view
 from .views.path import parameter
 

@@ -13,8 +13,8 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.engine.scope import restart_counts
 from minigrad.tools import draw
-from minigrad.tools.graph.looks import LOOKS, escape, quoted, text_width
-from minigrad.tools.graph.render import _draw_with_pygraphviz
+from minigrad.tools.graph.render.graphviz import _draw_with_pygraphviz
+from minigrad.tools.graph.render.looks import LOOKS, escape, quoted, text_width
 
 BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "dot": b"digraph", "json": b"{"}
 NASTY = ['<script>"x', "a\\", 'b"];evil[', "</svg>&amp;", "\\N\\G", "new\nline", "\x00\x1b", "日本語", "\ud800", ""]

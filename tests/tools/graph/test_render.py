@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from minigrad.tools.graph import render as render_module
-from minigrad.tools.graph.render import FORMATS, render
+from minigrad.tools.graph.render import graphviz as render_module
+from minigrad.tools.graph.render.graphviz import FORMATS, render
 
 SOURCE = 'digraph { rankdir=LR; "h₀" -> "h₁" [label=<W<sub>hh</sub>>]; x [label="x_t" shape=box]; x -> "h₁" }'
 BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}

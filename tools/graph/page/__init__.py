@@ -14,8 +14,8 @@ from importlib.resources import files
 
 from minigrad.engine.recording import gc_paused
 
-from ..looks import LOOKS, escape
 from ..model.graph import Graph
+from ..render.looks import LOOKS, escape
 from .data import page_data
 
 # In the order in which they build on each other.

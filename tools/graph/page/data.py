@@ -10,8 +10,8 @@ from minigrad import functional
 from minigrad.inspect.entry import Summary
 from minigrad.inspect.words import RULES, rule_in_words
 
-from ..gradients import COLOURS
 from ..model.graph import OPERATIONS, Chain, Graph, GraphNode, shape_text
+from ..render.gradients import COLOURS
 
 # Primitives without a public function of the same name.
 DOES = {

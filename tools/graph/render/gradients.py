@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ..model.graph import LEAVES, Graph
 from .looks import FAINT, SMALL
-from .model.graph import LEAVES, Graph
 
 # From small to large: part of viridis (S. van der Walt and N. Smith, 2015), which is perceptually even, safe for
 # colour-blind readers, and darker the larger the number. Its light end is left out: it would vanish on white.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..model.graph import Graph
 from .gradients import Scale
 from .looks import LOOKS, ROOM, SMALL, cards, escape, geometry, kind_of_look, plain_line, style, text_width
-from .model.graph import Graph
 
 GAP = 22.0
 LINE = 30.0  # from one line of the legend to the next

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from ..layout.place import Layout
+from ..layout.routes import LOOP, Point, Route, Router, is_loop
+from ..layout.rows import ROW_GAP, in_backward
+from ..model.graph import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 from .gradients import Scale
-from .layout.place import Layout
-from .layout.routes import LOOP, Point, Route, Router, is_loop
-from .layout.rows import ROW_GAP, in_backward
 from .looks import CARD, CARDS, LOOKS, SMALL, quoted, text_width
-from .model.graph import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 
 FLAT = 40.0  # a line that goes farther to a side than this on the height of its label has the label above it
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..layout.lanes import Frame
+from ..layout.place import Layout, place
+from ..layout.routes import LOOP, is_loop
+from ..model.graph import Chain, Graph
 from .edges import edge_lines
 from .gradients import Scale
-from .layout.lanes import Frame
-from .layout.place import Layout, place
-from .layout.routes import LOOP, is_loop
 from .legend import legend_lines
 from .looks import (
     CARD,
@@ -29,7 +30,6 @@ from .looks import (
     size_of,
     text_width,
 )
-from .model.graph import Chain, Graph
 
 COLUMN = "#EFEFEF"
 EDGE_OF_FRAME = "#8A8A8A"
