@@ -1,13 +1,12 @@
-"""Drawing the graph that a tape recorded.
+"""Drawing the graph that a tape recorded. Start in `picture`, which has `draw`.
 
-`model` is the data, `from_tape` makes it. Views of it are functions from Graph to Graph: `timeline` finds the time
-steps, `steps` leaves some out, `repeats` folds them into one, `path` keeps what lies between two tensors, `passes` adds
-the backward pass; `fold` folds modules, and puts the views together. `layout` says where things stand, `dot` how they
-look, `picture` has `draw`.
+Each room builds on those before it: `model` is the graph as data, `views` choose what of it is shown, `layout` says
+where that stands; `render` makes pictures of it, and `page` one to look around in.
 """
 
 from .model.from_tape import build
 from .model.graph import Graph, GraphEdge, GraphNode
 from .picture import FORMATS, Picture, draw
+from .views.fold import passes, view
 
-__all__ = ["FORMATS", "Graph", "GraphEdge", "GraphNode", "Picture", "build", "draw"]
+__all__ = ["FORMATS", "Graph", "GraphEdge", "GraphNode", "Picture", "build", "draw", "passes", "view"]

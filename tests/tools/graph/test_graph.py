@@ -7,9 +7,10 @@ from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.model.from_tape import build, index_text
+from minigrad.tools.graph import build, view
+from minigrad.tools.graph.model.from_tape import index_text
 from minigrad.tools.graph.model.graph import KINDS, Place, shape_text
-from minigrad.tools.graph.views.fold import fold, view
+from minigrad.tools.graph.views.fold import fold
 from minigrad.tools.graph.views.steps import keep_steps
 from minigrad.tools.graph.views.timeline import columns
 

@@ -8,13 +8,12 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.model.from_tape import build
+from minigrad.tools.graph import build, view
 from minigrad.tools.graph.model.graph import BACKWARD, Graph, GraphEdge, GraphNode, Place
 from minigrad.tools.graph.render.dot import to_dot
 from minigrad.tools.graph.render.gradients import COLOURS, STRANGE, THICK, THIN, Scale, colour_at
 from minigrad.tools.graph.render.looks import CARDS
 from minigrad.tools.graph.views.contract import contract
-from minigrad.tools.graph.views.fold import view
 
 
 def vanishing(steps=30, size=8):

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.model.from_tape import build
+from minigrad.tools.graph import build, view
 from minigrad.tools.graph.model.graph import BACKWARD, FORWARD, Place
-from minigrad.tools.graph.views.fold import view
 from minigrad.tools.graph.views.path import between, parameter
 from minigrad.tools.graph.views.repeats import fold_repeats
 from minigrad.tools.graph.views.steps import keep_steps

@@ -10,10 +10,9 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.primitives import PRIMITIVES
-from minigrad.tools.graph.model.from_tape import build
+from minigrad.tools.graph import build, passes
 from minigrad.tools.graph.page import SCRIPTS, page
 from minigrad.tools.graph.page.data import page_data
-from minigrad.tools.graph.views.fold import passes
 from minigrad.tools.graph.views.timeline import columns
 
 NASTY = [

@@ -7,9 +7,8 @@ from browser import expect
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph.model.from_tape import build
+from minigrad.tools.graph import build, passes
 from minigrad.tools.graph.page import page as page_of
-from minigrad.tools.graph.views.fold import passes
 from minigrad.tools.graph.views.timeline import columns
 
 

@@ -17,8 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from minigrad.tools.graph import build
-from minigrad.tools.graph.views.fold import view
+from minigrad.tools.graph import build, view
 
 from ..frameworks import Settings
 from ..harness import Figure, Row, measure, scaled, summary

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.tools.graph import Graph, build
+from minigrad.tools.graph import Graph, build, passes
 from minigrad.tools.graph.page import page
-from minigrad.tools.graph.views.fold import passes
 
 from ..frameworks import Settings
 from ..harness import Figure, Row, measure, scaled, summary
