@@ -1,6 +1,6 @@
 """An interactive page of a graph: one HTML file that needs nothing else, not even a network.
 
-The file holds the graph as compressed JSON (see `data`), and the scripts and styles that stand beside this file, put
+The file holds the graph as compressed JSON (see `data`), and the styles and `scripts/` that stand beside this file, put
 together. A content security policy in it forbids every request. Names from the program are data: they are never part
 of the markup, and the scripts write them as text alone.
 """
@@ -38,7 +38,7 @@ def page(graph: Graph, title: str = "") -> str:
     parts = {
         "TITLE": escape(title) or "Computation graph",
         "STYLE": f":root {{{fills} }}\n" + assets.joinpath("page.css").read_text("utf-8"),
-        "SCRIPT": "\n".join(assets.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS),
+        "SCRIPT": "\n".join(assets.joinpath("scripts", f"{name}.js").read_text("utf-8") for name in SCRIPTS),
         "DATA": base64.b64encode(gzip.compress(content.encode(), 9, mtime=0)).decode(),
     }
     text = assets.joinpath("page.html").read_text("utf-8")
