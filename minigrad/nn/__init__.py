@@ -1,8 +1,12 @@
-"""Modules: layers, recurrent cells and their unrolling, by PyTorch's names and weight layouts."""
+"""Modules: layers, recurrent cells and their unrolling, losses, by PyTorch's names and weight layouts.
+
+Start with `module` (the base class) and `layers`; recurrent networks have a room of their own, `recurrent`. `decoding`
+writes sequences token by token, `scheduled_sampling` trains for it; `init` and `utils` are as in PyTorch.
+"""
 
 from .. import functional
 from ..tensors.tensor import Parameter
-from . import decoding, init, scheduled_sampling, utils
+from . import decoding, init, recurrent, scheduled_sampling, utils
 from .activations import (
     ELU,
     GELU,
@@ -20,7 +24,6 @@ from .activations import (
     Tanh,
 )
 from .batch_norm import BatchNorm1d
-from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .layers import Dropout, Embedding, Flatten, Identity, LayerNorm, Linear
 from .losses import (
@@ -36,70 +39,20 @@ from .losses import (
     SmoothL1Loss,
 )
 from .module import Module
-from .recurrent import Recurrent
-from .stack import GRU, LSTM, RNN, PeepholeLSTM, RecurrentStack
-from .topologies import EncoderDecoder, SequenceClassifier, SequenceDecoder, SequenceEncoder, SequenceTagger
-from .truncated import truncated_bptt
+from .recurrent import *  # noqa: F403
 
 __all__ = [
-    "Flatten",
-    "ParameterList",
-    "ParameterDict",
-    "ModuleDict",
-    "Softsign",
-    "Softplus",
-    "Softmax",
-    "SiLU",
-    "LogSoftmax",
-    "LogSigmoid",
-    "LeakyReLU",
-    "Hardtanh",
-    "SELU",
-    "ELU",
-    "BatchNorm1d",
-    "SmoothL1Loss",
-    "NLLLoss",
-    "MSELoss",
-    "L1Loss",
-    "KLDivLoss",
-    "HuberLoss",
-    "CTCLoss",
-    "CrossEntropyLoss",
-    "BCEWithLogitsLoss",
-    "BCELoss",
-    "GELU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Cell",
-    "Dropout",
-    "Embedding",
-    "EncoderDecoder",
-    "GRUCell",
-    "Identity",
-    "LSTMCell",
-    "LayerNorm",
-    "Linear",
-    "Module",
-    "ModuleList",
-    "Parameter",
-    "PeepholeLSTM",
-    "PeepholeLSTMCell",
-    "RNNCell",
-    "ReLU",
-    "Recurrent",
-    "RecurrentStack",
-    "SequenceClassifier",
-    "SequenceDecoder",
-    "SequenceEncoder",
-    "SequenceTagger",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
-    "decoding",
-    "functional",
-    "init",
-    "scheduled_sampling",
-    "truncated_bptt",
-    "utils",
-]
+    # the base, and what holds modules and parameters
+    "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict", "ParameterList", "Sequential",
+    # layers
+    "BatchNorm1d", "Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear",
+    # activations
+    "ELU", "GELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SELU", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Softsign", "Tanh",
+    # losses
+    "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss",
+    "NLLLoss", "SmoothL1Loss",
+    # modules of Python
+    "decoding", "functional", "init", "scheduled_sampling", "utils",
+]  # fmt: skip
+__all__ += recurrent.__all__

@@ -11,7 +11,7 @@ from minigrad.autograd import differentiate
 from minigrad.engine.recording import no_grad
 from minigrad.engine.scope import SCOPE, Scope
 from minigrad.inspect.observe import Tape
-from minigrad.nn.cells import StandardCell
+from minigrad.nn.recurrent.cells import StandardCell
 from minigrad.tensors.tensor import Tensor
 
 TIME, BATCH = 6, 2  # the size of what stands in for inputs

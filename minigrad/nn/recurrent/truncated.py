@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import tree
-from ..engine.record import describe
-from ..engine.recording import enable_grad, is_grad_enabled, no_grad
-from ..ops.shaping import concat
+from ... import tree
+from ...engine.record import describe
+from ...engine.recording import enable_grad, is_grad_enabled, no_grad
+from ...ops.shaping import concat
 
 # What `truncated_bptt` yields: which steps, their outputs, and the state after them.
 Piece = tuple[slice, Any, Any]

@@ -17,16 +17,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import functional as F
-from ..engine.record import describe
-from ..ops.creation import zeros
-from ..ops.elementwise import relu, sigmoid, tanh
-from ..ops.shaping import split, unstack
-from ..random import Generator
-from ..tensors.tensor import Parameter, Tensor
-from . import init
-from .layers import check_probability, check_size
-from .module import Module
+from ... import functional as F
+from ...engine.record import describe
+from ...ops.creation import zeros
+from ...ops.elementwise import relu, sigmoid, tanh
+from ...ops.shaping import split, unstack
+from ...random import Generator
+from ...tensors.tensor import Parameter, Tensor
+from .. import init
+from ..layers import check_probability, check_size
+from ..module import Module
 
 
 class Cell(Module):

@@ -8,7 +8,7 @@ from cell_helpers import F, H, double, flat, sequence
 
 import minigrad as mg
 from minigrad import nn, tree
-from minigrad.nn.packing import Packing
+from minigrad.nn.recurrent.packing import Packing
 
 LENGTHS = [3, 7, 1, 5, 7]
 B, T = len(LENGTHS), 8  # one step is padding for all

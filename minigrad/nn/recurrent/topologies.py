@@ -21,24 +21,24 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, tree
-from .. import functional as F
-from ..engine.record import describe
-from ..engine.recording import no_grad
-from ..ops.creation import zeros
-from ..ops.elementwise import tanh, where
-from ..ops.reductions import as_tensor, mean
-from ..ops.reductions import max as _max
-from ..ops.reductions import sum as _sum
-from ..ops.shaping import concat, permute_dims, reshape, split, stack
-from ..random import Generator
-from ..tensors.tensor import Tensor
-from .decoding import Decoded, Hypotheses, beam, greedy, sample
-from .layers import Embedding, Linear, check_size
-from .module import Module
+from ... import dtypes, tree
+from ... import functional as F
+from ...engine.record import describe
+from ...engine.recording import no_grad
+from ...ops.creation import zeros
+from ...ops.elementwise import tanh, where
+from ...ops.reductions import as_tensor, mean
+from ...ops.reductions import max as _max
+from ...ops.reductions import sum as _sum
+from ...ops.shaping import concat, permute_dims, reshape, split, stack
+from ...random import Generator
+from ...tensors.tensor import Tensor
+from ..decoding import Decoded, Hypotheses, beam, greedy, sample
+from ..layers import Embedding, Linear, check_size
+from ..module import Module
+from ..scheduled_sampling import mixed
+from ..utils import evaluating
 from .packing import check_lengths
-from .scheduled_sampling import mixed
-from .utils import evaluating
 
 IGNORED = -100  # the class of what does not count, in `functional.cross_entropy`
 POOLINGS = ("last", "mean", "max")

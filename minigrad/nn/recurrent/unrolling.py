@@ -7,15 +7,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..engine.record import describe
-from ..engine.recording import gc_paused
-from ..engine.scope import MODE, SCOPE
-from ..ops.reductions import as_tensor
-from ..ops.shaping import concat, permute_dims, stack
-from ..recompute import recompute
-from ..tensors.tensor import Tensor
+from ...engine.record import describe
+from ...engine.recording import gc_paused
+from ...engine.scope import MODE, SCOPE
+from ...ops.reductions import as_tensor
+from ...ops.shaping import concat, permute_dims, stack
+from ...recompute import recompute
+from ...tensors.tensor import Tensor
+from ..module import Module
 from .cells import Cell
-from .module import Module
 from .packing import Packing, shrink
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import tree
-from ..engine.record import apply, describe
-from ..ops.creation import zeros
-from ..ops.shaping import concat, reshape
-from ..primitives import PRIMITIVES
-from ..tensors.tensor import Tensor
+from ... import tree
+from ...engine.record import apply, describe
+from ...ops.creation import zeros
+from ...ops.shaping import concat, reshape
+from ...primitives import PRIMITIVES
+from ...tensors.tensor import Tensor
 
 
 class Packing:

@@ -7,7 +7,7 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, tree
 from minigrad.data import pad
-from minigrad.nn.topologies import InitialState
+from minigrad.nn.recurrent.topologies import InitialState
 
 B, H, E, V = 5, 6, 4, 7
 LENGTHS = [3, 6, 1, 4, 6]

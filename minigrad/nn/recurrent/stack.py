@@ -5,15 +5,15 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from .. import functional as F
-from .. import tree
-from ..engine.record import describe
-from ..ops.shaping import concat, permute_dims, stack
-from ..tensors.tensor import Tensor
+from ... import functional as F
+from ... import tree
+from ...engine.record import describe
+from ...ops.shaping import concat, permute_dims, stack
+from ...tensors.tensor import Tensor
+from ..layers import check_probability, check_size
+from ..module import Module
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, StandardCell
-from .layers import check_probability, check_size
-from .module import Module
-from .recurrent import Recurrent, time_major
+from .unrolling import Recurrent, time_major
 
 
 class RecurrentStack(Module):
