@@ -60,7 +60,7 @@ def read_wav(path: str | Path, average: bool = False, partial: bool = False) -> 
     sound = sound[: len(sound) // format.frame * format.frame]
     if not sound:
         raise ValueError(f"{path} has no samples")
-    samples = _samples(path, sound, format, "<" if content[:4] != b"RIFX" else ">")
+    samples = _samples(sound, format, "<" if content[:4] != b"RIFX" else ">")
     return format.rate, samples[:, 0] if format.channels == 1 else samples.mean(axis=1)
 
 
@@ -124,7 +124,7 @@ def _format(path: str | Path, body: bytes, order: str) -> Format:
     return Format(coding, channels, rate, frame, bits)
 
 
-def _samples(path: str | Path, sound: bytes, format: Format, order: str) -> np.ndarray:
+def _samples(sound: bytes, format: Format, order: str) -> np.ndarray:
     """The samples, float32 (frames, channels)."""
     width = format.frame // format.channels
     scaled: np.ndarray

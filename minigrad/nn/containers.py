@@ -5,7 +5,7 @@ What they hold are ordinary attributes ("0", "1", ... in lists), so that paramet
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from ..engine.record import describe
@@ -15,19 +15,21 @@ from .module import Module
 T = TypeVar("T", Module, Parameter)
 
 
-def _check_module(kind: str, module: Any) -> Module:
-    if not isinstance(module, Module):
-        hint = ": make it with brackets, as nn.ReLU()" if isinstance(module, type) else ""
-        if isinstance(module, (list, tuple)) and kind == "Sequential":
+def _module(holder: Module, value: Any) -> Module:
+    """What a holder of modules is given. Raises TypeError, with a hint, for anything else than a module."""
+    if not isinstance(value, Module):
+        hint = ": make it with brackets, as nn.ReLU()" if isinstance(value, type) else ""
+        if isinstance(value, (list, tuple)) and isinstance(holder, Sequential):
             hint = ": write Sequential(*modules)"
-        elif callable(module) and not isinstance(module, type):
+        elif callable(value) and not isinstance(value, type):
             hint = ": activations are modules too, as nn.ReLU()"
-        raise TypeError(f"{kind} holds modules, not a {type(module).__name__}{hint}")
-    return module
+        raise TypeError(f"{type(holder).__name__} holds modules, not a {type(value).__name__}{hint}")
+    return value
 
 
-def _check_parameter(kind: str, value: Any) -> Parameter:
-    """A parameter as it is; a tensor becomes one."""
+def _parameter(holder: Module, value: Any) -> Parameter:
+    """What a holder of parameters is given: a parameter as it is; a tensor becomes one."""
+    kind = type(holder).__name__
     if isinstance(value, Parameter):
         return value
     if not isinstance(value, Tensor):
@@ -52,7 +54,7 @@ class Sequential(Module):
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             named = modules[0]
         for name, module in named.items():
-            setattr(self, name, _check_module("Sequential", module))
+            setattr(self, name, _module(self, module))
 
     def forward(self, x: Any) -> Any:
         for module in self:
@@ -76,7 +78,7 @@ class Sequential(Module):
         return items[index][1]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._items()[index][0], _check_module("Sequential", module))
+        setattr(self, self._items()[index][0], _module(self, module))
 
     def __delitem__(self, index: int | slice) -> None:
         items = self._items()
@@ -98,7 +100,7 @@ class Sequential(Module):
         items = self._items()
         taken = {name for name, _ in items}
         name = next(str(i) for i in range(len(items), 2 * len(items) + 1) if str(i) not in taken)
-        items.insert(index, (name, _check_module("Sequential", module)))
+        items.insert(index, (name, _module(self, module)))
         self._set(items)
         return self
 
@@ -127,14 +129,12 @@ class _List(Module, Generic[T]):
     """A list that registers what it holds, as attributes "0", "1" and so on."""
 
     _length: int
+    _checked: Callable[[Any], T]  # what is put in, as it is held
 
     def __init__(self, items: Iterable[Any] | None = None) -> None:
         super().__init__()
         self._length = 0
         self.extend(() if items is None else items)
-
-    def _checked(self, value: Any) -> T:
-        raise NotImplementedError
 
     def append(self, item: Any) -> Any:
         """Add one at the end; returns the list."""
@@ -216,8 +216,7 @@ class ModuleList(_List[Module]):
     A slice gives a plain list. In scopes the modules are called by the list's name and their place: "layers.0".
     """
 
-    def _checked(self, value: Any) -> Module:
-        return _check_module("ModuleList", value)
+    _checked = _module
 
     def _name_scope(self, name: str) -> None:
         super()._name_scope(name)
@@ -232,22 +231,19 @@ class ModuleList(_List[Module]):
 class ParameterList(_List[Parameter]):
     """A list of parameters that registers what it holds; tensors that are put in become parameters."""
 
-    def _checked(self, value: Any) -> Parameter:
-        return _check_parameter("ParameterList", value)
+    _checked = _parameter
 
 
 class _Dict(Module, Generic[T]):
     """A dictionary that registers what it holds, as attributes of these names."""
 
     _keys: dict[str, None]
+    _checked: Callable[[Any], T]  # what is put in, as it is held
 
     def __init__(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         super().__init__()
         self._keys = {}
         self.update({} if items is None else items)
-
-    def _checked(self, value: Any) -> T:
-        raise NotImplementedError
 
     def __getitem__(self, key: str) -> T:
         self._check_key(key)
@@ -312,8 +308,7 @@ class _Dict(Module, Generic[T]):
 class ModuleDict(_Dict[Module]):
     """Modules by name, registered. It computes nothing: index it. In scopes they are called "heads.digits"."""
 
-    def _checked(self, value: Any) -> Module:
-        return _check_module("ModuleDict", value)
+    _checked = _module
 
     def _name_scope(self, name: str) -> None:
         super()._name_scope(name)
@@ -324,5 +319,4 @@ class ModuleDict(_Dict[Module]):
 class ParameterDict(_Dict[Parameter]):
     """Parameters by name, registered; tensors that are put in become parameters."""
 
-    def _checked(self, value: Any) -> Parameter:
-        return _check_parameter("ParameterDict", value)
+    _checked = _parameter

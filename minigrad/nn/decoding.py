@@ -35,6 +35,7 @@ from ..ops.reductions import argmax, as_tensor, cumulative_sum
 from ..ops.reductions import max as _max
 from ..random import Generator
 from ..tensors.tensor import Tensor
+from .layers import check_size
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
@@ -118,17 +119,35 @@ def sampled(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Tokens (B,) and their log-probabilities (B,), time step by time step, as they are drawn.
 
-    The stream ends when all sequences have; without an `end` it does not. Arguments and errors as in `sample`.
+    They are drawn from the model's distribution, or from a narrower one; the log-probabilities are the model's. The
+    stream ends when all sequences have; without an `end` it does not.
+
+    Args:
+        step: the model, see above.
+        start: the first token to be fed; an integer, or integers (B,).
+        state: the state before it. With an integer `start` it tells the batch size, which is 1 without a state.
+        end: the token that ends a sequence; None if there is no such token.
+        temperature, top_k, top_p: see `filtered`.
+        generator: the source of random numbers, by default that of the logits' backend.
+        state_axis: the axis of the batch in the tensors of the state.
+
+    Raises ValueError for settings out of range, an `end` that is not one of the V tokens, logits of another shape than
+    (B, V), and logits that are no distribution (a NaN or +inf among them, or all -inf); TypeError for tokens that are
+    not integers and for a step that returns no pair.
     """
     _check_filter(temperature, top_k, top_p)
     _check_end(end)
-    tokens = _first_tokens(start, state, state_axis)
-    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    return _stream(step, tokens, state, end, options, generator)
+
+    def choose(logits: Tensor) -> Tensor:
+        if temperature == 0:
+            return argmax(logits, axis=-1)
+        return random.categorical(exp(filtered(logits, temperature, top_k, top_p)), generator)
+
+    return _stream(step, _first_tokens(start, state, state_axis), state, end, choose)
 
 
 def _stream(
-    step: Step, tokens: Tensor, state: Any, end: int | None, options: dict[str, Any], generator: Generator | None
+    step: Step, tokens: Tensor, state: Any, end: int | None, choose: Callable[[Tensor], Tensor]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     done = np.zeros(len(tokens), dtype=bool)
     for t in count():
@@ -138,10 +157,7 @@ def _stream(
             logits, state = _stepped(step, tokens, state, end)
             known = log_softmax(logits)
             _check_rows(np.isnan(known[:, 0].numpy()), t)
-            if options["temperature"] == 0:
-                drawn = argmax(logits, axis=-1)
-            else:
-                drawn = random.categorical(exp(filtered(logits, **options)), generator)
+            drawn = choose(logits)
             log_probs = take_along_axis(known, drawn[:, None])[:, 0].numpy().astype(np.float64)
             chosen = drawn.numpy()
             if end is not None:
@@ -152,49 +168,11 @@ def _stream(
 
 
 def sample(
-    step: Step,
-    start: Any,
-    state: Any = None,
-    length: int = 100,
-    *,
-    end: int | None = None,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: Generator | None = None,
-    state_axis: int = 0,
+    step: Step, start: Any, state: Any = None, length: int = 100, *, end: int | None = None, **options: Any
 ) -> Decoded:
-    """Sequences drawn token by token from the model's distribution, or from a narrower one.
-
-    Args:
-        step: the model, see above.
-        start: the first token to be fed; an integer, or integers (B,).
-        state: the state before it. With an integer `start` it tells the batch size, which is 1 without a state.
-        length: the largest number of tokens.
-        end: the token that ends a sequence; None if there is no such token.
-        temperature, top_k, top_p: see `filtered`.
-        generator: the source of random numbers, by default that of the logits' backend.
-        state_axis: the axis of the batch in the tensors of the state.
-
-    `log_probs` of the result are those of the model, not of the narrower distribution.
-
-    Raises ValueError for settings out of range, an `end` that is not one of the V tokens, logits of another shape than
-    (B, V), and logits that are no distribution (a NaN or +inf among them, or all -inf); TypeError for tokens that are
-    not integers and for a step that returns no pair.
-    """
-    _check_length(length)
-    stream = sampled(
-        step,
-        start,
-        state,
-        end=end,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        generator=generator,
-        state_axis=state_axis,
-    )
-    steps = list(islice(stream, length))
+    """Sequences of at most `length` tokens, drawn token by token. Arguments, options and errors as in `sampled`."""
+    check_size("sample", "the length of sequences", length)
+    steps = list(islice(sampled(step, start, state, end=end, **options), length))
     tokens = np.stack([tokens for tokens, _ in steps])
     return Decoded(tokens, np.sum([log_probs for _, log_probs in steps], axis=0), _lengths(tokens, end))
 
@@ -202,7 +180,7 @@ def sample(
 def greedy(
     step: Step, start: Any, state: Any = None, length: int = 100, *, end: int | None = None, state_axis: int = 0
 ) -> Decoded:
-    """Sequences of the likeliest token at each step; the first of equally likely ones. Arguments as in `sample`."""
+    """Sequences of the likeliest token at each step; the first of equally likely ones. Arguments as in `sampled`."""
     return sample(step, start, state, length, end=end, temperature=0.0, state_axis=state_axis)
 
 
@@ -230,10 +208,9 @@ def beam(
 
     Raises ValueError and TypeError as `sample` does, ValueError also for a width that is no integer >= 1.
     """
-    _check_length(length)
+    check_size("beam", "the length of sequences", length)
+    check_size("beam", "width", width)
     _check_end(end)
-    if not _is_count(width):
-        raise ValueError(f"beam: width must be an integer >= 1, not {width!r}")
     with no_grad():
         first = _first_tokens(start, state, state_axis)
         batch = len(first)
@@ -348,15 +325,6 @@ def _lengths(tokens: np.ndarray, end: int | None) -> np.ndarray:
     return np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, len(tokens))
 
 
-def _is_count(value: Any) -> bool:
-    return hasattr(value, "__index__") and value >= 1
-
-
-def _check_length(length: int) -> None:
-    if not _is_count(length):
-        raise ValueError(f"the length of sequences must be an integer >= 1, not {length!r}")
-
-
 def _check_end(end: int | None) -> None:
     if end is not None and (isinstance(end, bool) or not hasattr(end, "__index__") or end < 0):
         raise ValueError(f"the end token must be an integer >= 0 or None, not {end!r}")
@@ -365,7 +333,7 @@ def _check_end(end: int | None) -> None:
 def _check_filter(temperature: float, top_k: int | None, top_p: float | None) -> None:
     if not 0 <= temperature < math.inf:
         raise ValueError(f"a temperature is at least 0 and finite, not {temperature}")
-    if top_k is not None and not _is_count(top_k):
-        raise ValueError(f"top_k must be an integer >= 1, not {top_k!r}")
+    if top_k is not None:
+        check_size("filtered", "top_k", top_k)
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")

@@ -1,8 +1,8 @@
 """Initial values of parameters, by the names and definitions of `torch.nn.init`.
 
 Each function fills a tensor in place, without recording it, and returns the tensor; `recurrent_` fills the recurrent
-cells of a module. Random ones take a `generator`;
-without one they use the default generator of the tensor's backend, which `minigrad.manual_seed` sets.
+cells of a module. Random ones take a `generator`; without one they use the default generator of the tensor's backend,
+which `minigrad.manual_seed` sets.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from .. import random
 from ..engine.record import wrap
 from ..engine.recording import no_grad
+from ..ops.arguments import one_of
 from ..ops.creation import zeros
 from ..ops.shaping import concat
 from ..random import Generator
@@ -24,11 +25,7 @@ from .module import Module
 from .utils import with_cells
 
 _GAINS = {
-    "linear": 1.0,
-    "conv1d": 1.0,
-    "conv2d": 1.0,
-    "conv3d": 1.0,
-    "sigmoid": 1.0,
+    **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
     "selu": 3 / 4,
@@ -234,7 +231,6 @@ def _fans(tensor: Tensor, what: str) -> tuple[int, int]:
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"kaiming: mode is 'fan_in' or 'fan_out', not {mode!r}")
+    one_of(mode, ("fan_in", "fan_out"), "kaiming: mode")
     fan = _fans(tensor, "kaiming")[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0

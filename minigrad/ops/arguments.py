@@ -1,10 +1,11 @@
 """What may stand for a size, a count or a position: integers, but neither floats nor truth values.
 
-And what may stand for a yes or no; and which numbers a data type holds.
+And what may stand for a yes or no, or for one of a few words; and which numbers a data type holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,13 @@ def flag(value: Any, function: str, name: str) -> bool:
     raise TypeError(
         f"{function}: {name} is True or False, not {value!r}; name the arguments, and put several axes into a tuple"
     )
+
+
+def one_of(value: Any, choices: Sequence[Any], what: str) -> None:
+    """Raise ValueError, which lists the choices, unless the value is one of them."""
+    if value not in choices:
+        *others, last = map(repr, choices)
+        raise ValueError(f"{what} is {', '.join(others)} or {last}, not {value!r}")
 
 
 def within(value: Any, dtype: np.dtype, what: str) -> None:

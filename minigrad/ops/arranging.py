@@ -8,7 +8,7 @@ from typing import Any
 from .. import dtypes
 from ..backends.deferred import ALL
 from ..tensors.tensor import Tensor
-from .arguments import integer
+from .arguments import count, integer, one_of
 from .precision import in_float32
 from .reductions import as_tensor, normal_axis
 from .shaping import broadcast_arrays, concat, moveaxis, reshape
@@ -31,8 +31,7 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> list[Tensor]:
     With indexing="ij" the vector i runs along axis i of the results; with "xy" the first two axes are exchanged, so
     that the first vector runs along the columns of a picture. (PyTorch's default is "ij".)
     """
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', not {indexing!r}")
+    one_of(indexing, ("xy", "ij"), "meshgrid: indexing")
     tensors = [as_tensor(x) for x in xs]
     if any(x.ndim > 1 for x in tensors):
         raise ValueError(f"meshgrid: vectors are expected, got shapes {', '.join(str(x.shape) for x in tensors)}")
@@ -54,9 +53,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     """
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, "diff")
-    n = integer(n, "diff: n")
-    if n < 0:
-        raise ValueError(f"diff: differences cannot be taken {n} times")
+    n = count(n, "diff: n")
     if x.dtype.kind == "b":
         raise TypeError("diff: of truth values; convert them with astype first")
     ends = [as_tensor(end) for end in (prepend, append) if end is not None]

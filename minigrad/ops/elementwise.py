@@ -16,6 +16,7 @@ from .. import dtypes
 from ..engine.record import apply, wrap
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
+from .arguments import one_of
 from .precision import in_float32
 
 Operand = Any  # a Tensor, a Python number, a NumPy array or scalar
@@ -130,10 +131,9 @@ def divide(x: Operand, y: Operand, rounding_mode: str | None = None) -> Tensor:
     """
     if rounding_mode is None:
         return apply(PRIMITIVES["divide"], (x, y))
+    one_of(rounding_mode, (None, "floor", "trunc"), "divide: rounding_mode")
     if rounding_mode == "floor":
         return floor_divide(x, y)
-    if rounding_mode != "trunc":
-        raise ValueError(f"divide: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}")
     rest = fmod(x, y)
     return trunc(divide(x, y)) if dtypes.is_float(rest.dtype) else floor_divide(subtract(x, rest), y)
 
@@ -209,12 +209,11 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
 
     With approximate="tanh" Phi is approximated as in GPT-2. Raises ValueError for another word.
     """
+    one_of(approximate, ("none", "tanh"), "gelu: approximate")
     x = _tensor(x)
     if approximate == "none":
         return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
-    if approximate == "tanh":
-        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-    raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
 @in_float32

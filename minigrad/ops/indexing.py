@@ -8,7 +8,7 @@ from .. import dtypes
 from ..engine.record import apply
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
-from .arguments import flag, integer
+from .arguments import flag, integer, one_of
 from .elementwise import alike
 from .reductions import as_tensor, max, normal_axis
 from .shaping import flatten
@@ -95,8 +95,7 @@ def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) ->
     Returns:
         the places, int64 of the shape of `values`. NaN counts as the largest.
     """
-    if side not in ("left", "right"):
-        raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
+    one_of(side, ("left", "right"), "searchsorted: side")
     x, values = alike(x, values)
     if x.ndim != 1:
         raise ValueError(f"searchsorted: an ordered vector is expected, not shape {x.shape}")

@@ -8,7 +8,7 @@ from typing import Any
 from .. import dtypes
 from ..advice.answers import with_keywords
 from ..tensors.tensor import Tensor
-from .arguments import flag
+from .arguments import flag, one_of
 from .elementwise import abs, where
 from .precision import in_float32
 from .reductions import INTEGERS, as_tensor, max, min, normal_axes, normal_axis, sum
@@ -67,16 +67,13 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro", axis: 
         return vector_norm(x, axis=(rows, columns), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         raise NotImplementedError(f"matrix_norm: ord={ord!r} needs singular values, which minigrad does not compute")
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise ValueError(f"matrix_norm: ord is 'fro', 1, -1, inf or -inf, not {ord!r}")
+    one_of(ord, ("fro", 1, -1, math.inf, -math.inf), "matrix_norm: ord")
     along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = sum(abs(x), along, keepdims=True)
     out = (max if ord > 0 else min)(sums, across, keepdims=True)
-    return (
-        out
-        if flag(keepdims, "matrix_norm", "keepdims")
-        else reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in (rows, columns)))
-    )
+    if flag(keepdims, "matrix_norm", "keepdims"):
+        return out
+    return reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in (rows, columns)))
 
 
 @with_keywords

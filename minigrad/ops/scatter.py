@@ -14,6 +14,7 @@ from .. import dtypes
 from ..backends.deferred import ALL
 from ..engine.record import describe, wrap
 from ..tensors.tensor import Tensor
+from .arguments import one_of
 from .creation import full
 from .elementwise import clip, divide, isnan, where
 from .indexing import argsort, integers, take_along_axis
@@ -38,9 +39,8 @@ def scatter(x: Any, axis: int, index: Any, src: Any, reduce: str | None = None) 
 
     Raises ValueError for shapes or a `reduce` that do not fit, IndexError for places that are not there.
     """
+    one_of(reduce, (None, "add", "multiply"), "scatter: reduce")
     if reduce is not None:
-        if reduce not in ("add", "multiply"):
-            raise ValueError(f"scatter: reduce is None, 'add' or 'multiply', not {reduce!r}")
         return scatter_reduce(x, axis, index, src, "sum" if reduce == "add" else "prod")
     x, places, values = _arranged(x, axis, index, src, "scatter")
     return x.at[places].set(values)
@@ -64,8 +64,7 @@ def scatter_reduce(x: Any, axis: int, index: Any, src: Any, reduce: str, include
     Equal extremes share the gradient. prod, amax and amin need memory for (places that are written to) times (the most
     values that go to one place).
     """
-    if reduce not in ("sum", "mean", *REDUCTIONS):
-        raise ValueError(f"scatter_reduce: reduce is 'sum', 'prod', 'mean', 'amax' or 'amin', not {reduce!r}")
+    one_of(reduce, ("sum", "mean", *REDUCTIONS), "scatter_reduce: reduce")
     x, places, values = _arranged(x, axis, index, src, "scatter_reduce")
     if reduce in REDUCTIONS and values.size:
         return _by_rows(x, places, values, reduce, include_self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..ops.arguments import one_of
 from .optimizer import Optimizer
 from .schedule import LRScheduler, check_count, check_one_each, for_group
 
@@ -53,8 +54,7 @@ class OneCycleLR(LRScheduler):
         check_count("OneCycleLR", "total_steps", total_steps)
         if not 0 <= pct_start <= 1:
             raise ValueError(f"OneCycleLR: pct_start is between 0 and 1, not {pct_start!r}")
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"OneCycleLR: anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}")
+        one_of(anneal_strategy, ("cos", "linear"), "OneCycleLR: anneal_strategy")
         if cycle_momentum and isinstance(optimizer, Optimizer) and not {"momentum", "betas"} & set(optimizer.defaults):
             raise ValueError(
                 f"OneCycleLR: {type(optimizer).__name__} has no momentum to be cycled: give cycle_momentum=False"

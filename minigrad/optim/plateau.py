@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..ops.arguments import one_of
 from .optimizer import Optimizer
 from .schedule import check_one_each, for_group
 
@@ -43,10 +44,8 @@ class ReduceLROnPlateau:
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"ReduceLROnPlateau schedules an Optimizer, not a {type(optimizer).__name__}")
-        if mode not in ("min", "max"):
-            raise ValueError(f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"ReduceLROnPlateau: threshold_mode is 'rel' or 'abs', not {threshold_mode!r}")
+        one_of(mode, ("min", "max"), "ReduceLROnPlateau: mode")
+        one_of(threshold_mode, ("rel", "abs"), "ReduceLROnPlateau: threshold_mode")
         if not factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be below 1, not {factor!r}")
         self.min_lr = check_one_each(min_lr, optimizer, "ReduceLROnPlateau: min_lr")

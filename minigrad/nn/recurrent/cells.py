@@ -19,6 +19,7 @@ from typing import Any
 
 from ... import functional as F
 from ...engine.record import describe
+from ...ops.arguments import one_of
 from ...ops.creation import zeros
 from ...ops.elementwise import relu, sigmoid, tanh
 from ...ops.shaping import split, unstack
@@ -166,8 +167,7 @@ class RNNCell(StandardCell):
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", **options: Any
     ) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"RNNCell: nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
+        one_of(nonlinearity, ("tanh", "relu"), "RNNCell: nonlinearity")
         super().__init__(input_size, hidden_size, bias, **options)
         self.nonlinearity = nonlinearity
 
@@ -208,7 +208,7 @@ class LSTMCell(StandardCell):
         return h, (h, c)
 
 
-class PeepholeLSTMCell(StandardCell):
+class PeepholeLSTMCell(LSTMCell):
     """An LSTM whose gates also see the cell state (Gers and Schmidhuber, Recurrent nets that time and count, 2000).
 
         i_t = s(W_ii x_t + b_ii + W_hi h_{t-1} + b_hi + p_i * c_{t-1})
@@ -221,11 +221,6 @@ class PeepholeLSTMCell(StandardCell):
     Each unit sees its own cell only: the weights of the peepholes are the rows p_i, p_f, p_o of `weight_peephole`
     (3, H). The state is (h_t, c_t), the output h_t.
     """
-
-    gates = 4
-    gate_names = ("i", "f", "g", "o")
-    forget_gate = 1
-    state_names = ("h", "c")
 
     def _add_parameters(self) -> None:
         self.weight_peephole = Parameter(zeros((3, self.hidden_size)))

@@ -8,6 +8,7 @@ from typing import Any
 from ... import functional as F
 from ... import tree
 from ...engine.record import describe
+from ...ops.arguments import one_of
 from ...ops.shaping import concat, permute_dims, stack
 from ...tensors.tensor import Tensor
 from ..layers import check_probability, check_size
@@ -66,8 +67,7 @@ class RecurrentStack(Module):
         self.input_size = check_size(kind, "input_size", input_size)
         self.hidden_size = check_size(kind, "hidden_size", hidden_size)
         self.num_layers = check_size(kind, "num_layers", num_layers)
-        if merge not in ("concat", "sum"):
-            raise ValueError(f"{kind}: merge is 'concat' or 'sum', not {merge!r}")
+        one_of(merge, ("concat", "sum"), f"{kind}: merge")
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = check_probability(kind, dropout)

@@ -25,6 +25,7 @@ from ... import dtypes, tree
 from ... import functional as F
 from ...engine.record import describe
 from ...engine.recording import no_grad
+from ...ops.arguments import one_of
 from ...ops.creation import zeros
 from ...ops.elementwise import tanh, where
 from ...ops.reductions import as_tensor, mean
@@ -41,7 +42,6 @@ from ..utils import evaluating
 from .packing import check_lengths
 
 IGNORED = -100  # the class of what does not count, in `functional.cross_entropy`
-POOLINGS = ("last", "mean", "max")
 
 
 class SequenceTagger(Module):
@@ -98,8 +98,7 @@ class SequenceEncoder(Module):
 
     def __init__(self, network: Module, embedding: Module | None = None, pooling: str = "last") -> None:
         super().__init__()
-        if pooling not in POOLINGS:
-            raise ValueError(f"SequenceEncoder: pooling is one of {', '.join(POOLINGS)}, not {pooling!r}")
+        one_of(pooling, ("last", "mean", "max"), "SequenceEncoder: pooling")
         checked = _checked_network(self, network)
         self.both = bool(getattr(checked, "bidirectional", False))
         if pooling == "last" and self.both and checked.merge != "concat":

@@ -168,7 +168,7 @@ def test_the_last_output_is_the_final_state(bidirectional, rng):
 
 
 def test_what_an_encoder_cannot_do():
-    with pytest.raises(ValueError, match="one of last, mean, max, not 'sum'"):
+    with pytest.raises(ValueError, match="pooling is 'last', 'mean' or 'max', not 'sum'"):
         nn.SequenceEncoder(nn.GRU(3, H), pooling="sum")
     with pytest.raises(ValueError, match="needs merge='concat'"):
         nn.SequenceEncoder(nn.GRU(3, H, bidirectional=True, merge="sum"))
