@@ -1,7 +1,8 @@
 """Data for sequence models: data sets by name, readers of files, words and characters as numbers, and batches.
 
-Importing this needs NumPy alone. Downloads, features of sound, MIDI and images of digits need the extra
-`minigrad[data]`.
+Start with `registry` (`fetch` a data set by name; `sets` lists them) and the reader of your kind of file: `text`,
+`words`, `series`, `wav` and `audio`, `music`, `images`; then `sequences` and `batches`. Importing this needs NumPy
+alone; downloads, features of sound, MIDI and images of digits need the extra `minigrad[data]`.
 """
 
 from .audio import hertz_to_mel, log_mel, mel_filters, mel_to_hertz

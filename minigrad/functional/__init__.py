@@ -22,33 +22,12 @@ from .losses import (
 )
 
 __all__ = [
-    "softsign",
-    "selu",
-    "logsigmoid",
-    "leaky_relu",
-    "hardtanh",
-    "elu",
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "ctc_loss",
-    "dropout",
-    "embedding",
-    "gelu",
-    "huber_loss",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "linear",
-    "log_softmax",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-]
+    # layers
+    "batch_norm", "dropout", "embedding", "layer_norm", "linear",
+    # activations
+    "elu", "gelu", "hardtanh", "leaky_relu", "log_softmax", "logsigmoid", "relu", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "softsign", "tanh",
+    # losses
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "ctc_loss", "huber_loss", "kl_div",
+    "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
+]  # fmt: skip

@@ -6,9 +6,9 @@ from typing import Any
 
 from ..advice.answers import with_keywords
 from ..engine.record import apply
+from ..ops.arguments import as_tensor, normal_axis
 from ..ops.elementwise import abs, clip, expm1, softplus, where
 from ..ops.precision import in_float32
-from ..ops.reductions import as_tensor, normal_axis
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
 

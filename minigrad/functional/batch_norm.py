@@ -8,8 +8,9 @@ from .. import dtypes
 from ..backends.halves import widened
 from ..engine.record import describe
 from ..engine.recording import no_grad
+from ..ops.arguments import as_tensor
 from ..ops.elementwise import sqrt
-from ..ops.reductions import as_tensor, mean
+from ..ops.reductions import mean
 from ..ops.shaping import reshape
 from ..tensors.tensor import Tensor
 

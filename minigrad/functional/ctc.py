@@ -20,9 +20,10 @@ from .. import dtypes
 from ..engine.record import describe
 from ..engine.recording import gc_paused
 from ..engine.scope import scope
+from ..ops.arguments import as_tensor
 from ..ops.elementwise import logaddexp, maximum, where
 from ..ops.indexing import take_along_axis
-from ..ops.reductions import as_tensor, mean
+from ..ops.reductions import mean
 from ..ops.reductions import sum as _sum
 from ..ops.shaping import pad
 from ..tensors.tensor import Tensor

@@ -7,9 +7,8 @@ from typing import Any
 
 from .. import random
 from ..engine.record import apply, describe
-from ..ops.arguments import integers
+from ..ops.arguments import INTEGERS, as_tensor, integers, normal_axis
 from ..ops.elementwise import where
-from ..ops.reductions import INTEGERS, as_tensor, normal_axis
 from ..ops.shaping import flatten, reshape
 from ..primitives import PRIMITIVES
 from ..random import Generator
@@ -36,7 +35,7 @@ def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> T
 
     No gradient reaches the row `padding_idx`. Raises IndexError for an index outside 0..n-1.
     """
-    at = indices if isinstance(indices, Tensor) else Tensor(indices, backend=weight.backend)
+    at = as_tensor(indices, weight)
     if at.dtype.kind not in "iu":
         raise TypeError(f"embedding: indices must be integers, not {at.dtype}")
     weight.backend.check_indices(at.array, weight.shape[0], "embedding: index")

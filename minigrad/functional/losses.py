@@ -10,10 +10,11 @@ from typing import Any
 
 from .. import dtypes
 from ..engine.record import apply, describe
+from ..ops.arguments import as_tensor
 from ..ops.elementwise import abs, clip, isinf, log1p, maximum, where
 from ..ops.elementwise import exp as _exp
 from ..ops.precision import in_float32
-from ..ops.reductions import as_tensor, mean
+from ..ops.reductions import mean
 from ..ops.reductions import sum as _sum
 from ..ops.shaping import reshape
 from ..primitives import PRIMITIVES
@@ -33,7 +34,7 @@ def _reduced(losses: Tensor, reduction: str, what: str) -> Tensor:
 
 def _same_shape(x: Any, target: Any, what: str) -> tuple[Tensor, Tensor]:
     x = as_tensor(x)
-    target = target if isinstance(target, Tensor) else Tensor(target, backend=x.backend)
+    target = as_tensor(target, x)
     if x.shape != target.shape:
         raise ValueError(f"{what}: the input is {describe(x)}, the target {describe(target)}: shapes must agree")
     return x, target
@@ -124,7 +125,7 @@ def _soft_cross_entropy(
 
 def _classes(scores: Any, targets: Any, what: str, probabilities: bool = False) -> tuple[Tensor, Tensor]:
     scores = as_tensor(scores)
-    at = targets if isinstance(targets, Tensor) else Tensor(targets, backend=scores.backend)
+    at = as_tensor(targets, scores)
     if probabilities and dtypes.is_float(at.dtype) and at.shape == scores.shape and scores.ndim:
         return scores, at
     if at.dtype.kind not in "iu":

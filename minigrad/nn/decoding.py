@@ -29,9 +29,10 @@ from ..backends import default_backend
 from ..engine.record import describe
 from ..engine.recording import no_grad
 from ..functional import log_softmax
+from ..ops.arguments import as_tensor
 from ..ops.elementwise import exp, where
 from ..ops.indexing import argsort, take, take_along_axis
-from ..ops.reductions import argmax, as_tensor, cumulative_sum
+from ..ops.reductions import argmax, cumulative_sum
 from ..ops.reductions import max as _max
 from ..random import Generator
 from ..tensors.tensor import Tensor

@@ -13,8 +13,9 @@ from .. import random
 from ..engine.record import describe
 from ..engine.recording import no_grad
 from ..functional import softmax
+from ..ops.arguments import as_tensor
 from ..ops.elementwise import where
-from ..ops.reductions import argmax, as_tensor
+from ..ops.reductions import argmax
 from ..random import Generator
 from ..tensors.tensor import Tensor
 
@@ -61,7 +62,7 @@ def mixed(
     Raises ValueError for a probability outside 0 to 1 and shapes that do not fit.
     """
     logits = as_tensor(logits).detach()
-    truth = truth if isinstance(truth, Tensor) else Tensor(truth, backend=logits.backend)
+    truth = as_tensor(truth, logits)
     if logits.ndim != 2 or truth.shape != logits.shape[:1]:
         raise ValueError(f"mixed: expected tokens (B,) and logits (B, V), got {describe(truth)} and {describe(logits)}")
     with no_grad():

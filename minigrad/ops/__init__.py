@@ -1,4 +1,8 @@
-"""The public array functions, by subject, and the Tensor methods made from them."""
+"""The public array functions, by subject and by the names of the array API standard; Tensor's methods among them.
+
+Start with `elementwise`, a line for each function, and `reductions`; `arguments` says what any of them may be given.
+`synonyms` and `numpy_names` are what PyTorch and NumPy call them. What is computed is in `minigrad.primitives`.
+"""
 
 from __future__ import annotations
 
@@ -61,16 +65,6 @@ for _method in (numpy_names.array_ufunc, numpy_names.array_function):
     setattr(Tensor, f"__{_method.__name__}__", _method)
 
 __all__ = [
-    "arranging",
-    "creation",
-    "elementwise",
-    "indexing",
-    "linalg",
-    "norms",
-    "numpy_names",
-    "reductions",
-    "scatter",
-    "sets",
-    "shaping",
-    "synonyms",
-]
+    "arranging", "creation", "elementwise", "indexing", "linalg", "norms", "numpy_names", "reductions", "scatter",
+    "sets", "shaping", "synonyms",
+]  # fmt: skip

@@ -8,9 +8,8 @@ from typing import Any
 from .. import dtypes
 from ..backends.deferred import ALL
 from ..tensors.tensor import Tensor
-from .arguments import count, integer, one_of
+from .arguments import as_tensor, count, integer, normal_axis, one_of
 from .precision import in_float32
-from .reductions import as_tensor, normal_axis
 from .shaping import broadcast_arrays, concat, moveaxis, reshape
 
 

@@ -16,7 +16,7 @@ from .. import dtypes
 from ..engine.record import apply, wrap
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
-from .arguments import one_of
+from .arguments import as_tensor, one_of
 from .precision import in_float32
 
 Operand = Any  # a Tensor, a Python number, a NumPy array or scalar
@@ -140,22 +140,22 @@ def divide(x: Operand, y: Operand, rounding_mode: str | None = None) -> Tensor:
 
 def positive(x: Operand) -> Tensor:
     """+x: x itself."""
-    return _tensor(x)
+    return as_tensor(x)
 
 
 def conj(x: Operand) -> Tensor:
     """The complex conjugate of x, which of real numbers is x itself."""
-    return _tensor(x)
+    return as_tensor(x)
 
 
 def real(x: Operand) -> Tensor:
     """The real part of x: x itself, since tensors hold no complex numbers."""
-    return _tensor(x)
+    return as_tensor(x)
 
 
 def imag(x: Operand) -> Tensor:
     """The imaginary part of x: zeros, since tensors hold no complex numbers."""
-    x = _tensor(x)
+    x = as_tensor(x)
     return wrap(x.backend.zeros_like(x.array), x.backend)
 
 
@@ -192,14 +192,14 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     On a boundary the gradient goes to x.
     """
     if min is None and max is None:
-        return _tensor(x)
+        return as_tensor(x)
     return apply(PRIMITIVES["clip"], (x, min, max))
 
 
 @in_float32
 def silu(x: Operand) -> Tensor:
     """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
-    x = _tensor(x)
+    x = as_tensor(x)
     return x * sigmoid(x)
 
 
@@ -210,7 +210,7 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     With approximate="tanh" Phi is approximated as in GPT-2. Raises ValueError for another word.
     """
     one_of(approximate, ("none", "tanh"), "gelu: approximate")
-    x = _tensor(x)
+    x = as_tensor(x)
     if approximate == "none":
         return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
     return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
@@ -221,11 +221,7 @@ def softplus(x: Operand, beta: float = 1.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta without overflow: a smooth relu."""
     if beta == 1:
         return logaddexp(x, 0)
-    return logaddexp(_tensor(x) * beta, 0) / beta
-
-
-def _tensor(x: Operand) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x)
+    return logaddexp(as_tensor(x) * beta, 0) / beta
 
 
 def alike(*xs: Operand) -> list[Tensor]:

@@ -8,9 +8,9 @@ from .. import dtypes
 from ..engine.record import apply
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
-from .arguments import flag, integer, one_of
+from .arguments import as_tensor, flag, integer, normal_axis, one_of
 from .elementwise import alike
-from .reductions import as_tensor, max, normal_axis
+from .reductions import max
 from .shaping import flatten
 
 
@@ -140,7 +140,7 @@ def one_hot(x: Any, n: int = -1, dtype: Any = None) -> Tensor:
 
 def integers(indices: Any, x: Tensor, what: str) -> Tensor:
     """Indices as an integer tensor where x lives. Raises TypeError for others; an empty list has no type of its own."""
-    t = indices if isinstance(indices, Tensor) else Tensor(indices, backend=x.backend)
+    t = as_tensor(indices, x)
     if t.size == 0 and dtypes.is_float(t.dtype):
         t = t.astype("int64")
     if t.dtype.kind not in "iu":

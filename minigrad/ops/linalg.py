@@ -9,10 +9,10 @@ from typing import Any
 from ..engine.record import apply
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
-from .arguments import integer
+from .arguments import as_tensor, integer, normal_axis
 from .arranging import diagonal
 from .precision import in_float32
-from .reductions import as_tensor, normal_axis, sum
+from .reductions import sum
 from .shaping import moveaxis
 
 

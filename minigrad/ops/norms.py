@@ -8,10 +8,10 @@ from typing import Any
 from .. import dtypes
 from ..advice.answers import with_keywords
 from ..tensors.tensor import Tensor
-from .arguments import flag, one_of
+from .arguments import INTEGERS, as_tensor, flag, normal_axes, normal_axis, one_of
 from .elementwise import abs, where
 from .precision import in_float32
-from .reductions import INTEGERS, as_tensor, max, min, normal_axes, normal_axis, sum
+from .reductions import max, min, sum
 from .shaping import moveaxis, reshape, stack
 
 Order = Any  # a number, "fro", "nuc", or None

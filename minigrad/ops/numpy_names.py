@@ -20,7 +20,7 @@ from ..engine.scope import MODE
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
 from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping
-from .reductions import as_tensor
+from .arguments import INTEGERS, as_tensor
 
 UFUNCS = {name: row for name, row in PRIMITIVES.items() if isinstance(getattr(np, name, None), np.ufunc)}
 UFUNCS |= {theirs: PRIMITIVES[ours] for ours, theirs in DIRECT.items() if ours in PRIMITIVES}
@@ -61,7 +61,7 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values:
 
 
 def _split(ary: Any, sections: int, axis: int = 0) -> Any:
-    if not isinstance(sections, reductions.INTEGERS):
+    if not isinstance(sections, INTEGERS):
         raise TypeError("np.split takes the positions of the cuts, mg.split the sizes of the pieces: use mg.split")
     return shaping.split(ary, sections, axis)
 
@@ -132,7 +132,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "broadcast_to": lambda array, shape: shaping.broadcast_to(array, shape),
     "flip": lambda m, axis=None: shaping.flip(m, axis),
     "roll": lambda a, shift, axis=None: shaping.roll(a, shift, axis),
-    "tile": lambda A, reps: shaping.tile(A, [int(reps)] if isinstance(reps, reductions.INTEGERS) else reps),
+    "tile": lambda A, reps: shaping.tile(A, [int(reps)] if isinstance(reps, INTEGERS) else reps),
     "repeat": lambda a, repeats, axis=None: shaping.repeat(a, repeats, axis=axis),
     "pad": _pad,
     "tril": lambda m, k=0: shaping.tril(m, k),

@@ -5,47 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .. import dtypes
-from ..engine.record import apply, describe
+from ..engine.record import apply
 from ..primitives import PRIMITIVES, Primitive
 from ..tensors.tensor import Tensor
-from .arguments import flag
+from .arguments import Axis, as_tensor, flag, normal_axes, normal_axis
 from .precision import in_float32
-
-Axis = int | tuple[int, ...] | None
-INTEGERS = (int, np.integer)  # what may stand for a size or an axis
-
-
-def as_tensor(x: Any) -> Tensor:
-    """`x` itself if it is a Tensor, else a new one."""
-    return x if isinstance(x, Tensor) else Tensor(x)
-
-
-def normal_axis(axis: int, ndim: int, what: str) -> int:
-    """A possibly negative axis as 0..ndim-1. Raises IndexError if there is no such axis."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"{what}: an axis is an integer, not {axis!r}")
-    if isinstance(axis, Tensor) and (axis.ndim or axis.dtype.kind not in "iu"):
-        instead = f"; of two tensors, element by element: mg.{what}imum(x, y)" if what in ("max", "min") else ""
-        raise TypeError(f"{what}: an axis is an integer, not {describe(axis)}{instead}")
-    position = axis.__index__()
-    if not -ndim <= position < ndim:
-        raise IndexError(f"{what}: axis {axis} is out of range for {ndim} axes")
-    return position % ndim
-
-
-def normal_axes(axis: Any, ndim: int, what: str) -> Axis:
-    """`axis` with integers made non-negative and a tuple checked for repetition (ValueError)."""
-    if axis is None:
-        return None
-    if isinstance(axis, (tuple, list)):
-        axes = tuple(normal_axis(a, ndim, what) for a in axis)
-        if len(set(axes)) != len(axes):
-            raise ValueError(f"{what}: axis {axis} names an axis twice")
-        return axes
-    return normal_axis(axis, ndim, what)
 
 
 def _reduce(row: Primitive, x: Any, axis: Any, keepdims: bool) -> Tensor:

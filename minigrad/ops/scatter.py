@@ -14,12 +14,12 @@ from .. import dtypes
 from ..backends.deferred import ALL
 from ..engine.record import describe, wrap
 from ..tensors.tensor import Tensor
-from .arguments import one_of
+from .arguments import as_tensor, normal_axis, one_of
 from .creation import full
 from .elementwise import clip, divide, isnan, where
 from .indexing import argsort, integers, take_along_axis
 from .precision import in_float32
-from .reductions import as_tensor, cumulative_sum, max, min, normal_axis, prod
+from .reductions import cumulative_sum, max, min, prod
 from .shaping import broadcast_to, concat, flatten, reshape
 
 # What changes nothing: the value that fills up rows of different lengths.

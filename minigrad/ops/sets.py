@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from .. import dtypes
 from ..engine.record import wrap
 from ..tensors.tensor import Tensor
+from .arguments import as_tensor
 from .elementwise import alike, clip
 from .indexing import argsort, searchsorted, sort
-from .reductions import as_tensor, cumulative_sum
+from .reductions import cumulative_sum
 from .shaping import concat, flatten, reshape
 
 

@@ -14,8 +14,7 @@ from ..engine.record import apply, describe, wrap
 from ..engine.version import Version
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
-from .arguments import count, integer, integers
-from .reductions import INTEGERS, as_tensor, normal_axes, normal_axis
+from .arguments import INTEGERS, as_tensor, count, integer, integers, normal_axes, normal_axis
 
 _GETITEM = PRIMITIVES["getitem"]
 

@@ -13,8 +13,8 @@ from ..engine.record import apply
 from ..engine.tape import Version
 from ..primitives import elementwise
 from ..tensors.tensor import Tensor
+from .arguments import INTEGERS
 from .norms import vector_norm
-from .reductions import INTEGERS
 from .shaping import expand_dims, flatten, permute_dims, reshape, swapaxes
 from .shaping import repeat as repeated
 

@@ -1,4 +1,8 @@
-"""Optimizers, learning rate schedules and gradient clipping, by PyTorch's names; weight decay and early stopping."""
+"""Optimizers, learning rate schedules and gradient clipping, by PyTorch's names; weight decay and early stopping.
+
+Start with `optimizer` (groups, state, the loop over parameters) and `optimizers` (the algorithms, a formula each); then
+`schedule` and `lr_scheduler`, with `one_cycle` and `plateau`; `clip` and `mixed_precision` are for gradients.
+"""
 
 from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
@@ -9,16 +13,8 @@ from .optimizer import Optimizer
 from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 
 __all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "EarlyStopping",
-    "GradScaler",
-    "Optimizer",
-    "RMSprop",
-    "clip_grad_norm_",
-    "clip_grad_value_",
-    "decay_groups",
-    "lr_scheduler",
-]
+    # algorithms, and what they share
+    "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "decay_groups",
+    # around a step
+    "EarlyStopping", "GradScaler", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
+]  # fmt: skip

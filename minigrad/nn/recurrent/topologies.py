@@ -25,11 +25,11 @@ from ... import dtypes, tree
 from ... import functional as F
 from ...engine.record import describe
 from ...engine.recording import no_grad
-from ...ops.arguments import one_of
+from ...ops.arguments import as_tensor, one_of
 from ...ops.creation import zeros
 from ...ops.elementwise import tanh, where
-from ...ops.reductions import as_tensor, mean
 from ...ops.reductions import max as _max
+from ...ops.reductions import mean
 from ...ops.reductions import sum as _sum
 from ...ops.shaping import concat, permute_dims, reshape, split, stack
 from ...random import Generator

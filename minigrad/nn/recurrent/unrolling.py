@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ...engine.record import describe
 from ...engine.recording import gc_paused
 from ...engine.scope import MODE, SCOPE
-from ...ops.reductions import as_tensor
+from ...ops.arguments import as_tensor
 from ...ops.shaping import concat, permute_dims, stack
 from ...recompute import recompute
 from ...tensors.tensor import Tensor
