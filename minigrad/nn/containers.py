@@ -39,117 +39,30 @@ def _parameter(holder: Module, value: Any) -> Parameter:
     return Parameter(value.detach())
 
 
-class Sequential(Module):
-    """Modules one after the other: each gets what the one before it returned.
+class _Row(Module, Generic[T]):
+    """Modules or parameters in a row: attributes, called "0", "1" and so on unless they have names."""
 
-        nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
-        nn.Sequential({"hidden": nn.Linear(8, 16), "act": nn.Tanh(), "head": nn.Linear(16, 1)})
-
-    Without names they are called "0", "1" and so on. An index gives a module, a slice a Sequential of the same modules.
-    """
-
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
-        super().__init__()
-        named: Mapping[str, Any] = {str(i): module for i, module in enumerate(modules)}
-        if len(modules) == 1 and isinstance(modules[0], Mapping):
-            named = modules[0]
-        for name, module in named.items():
-            setattr(self, name, _module(self, module))
-
-    def forward(self, x: Any) -> Any:
-        for module in self:
-            x = module(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self._items())
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter([module for _, module in self._items()])
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Module:
-        items = self._items()
-        if isinstance(index, slice):
-            return Sequential(dict(items[index]))
-        return items[index][1]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._items()[index][0], _module(self, module))
-
-    def __delitem__(self, index: int | slice) -> None:
-        items = self._items()
-        del items[index]
-        self._set(items)
-
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end; returns the Sequential."""
-        return self.insert(len(self), module)
-
-    def extend(self, modules: Iterable[Module]) -> Sequential:
-        """Add modules at the end; returns the Sequential."""
-        for module in list(modules):
-            self.append(module)
-        return self
-
-    def insert(self, index: int, module: Module) -> Sequential:
-        """Add a module before the one at `index`; returns the Sequential."""
-        items = self._items()
-        taken = {name for name, _ in items}
-        name = next(str(i) for i in range(len(items), 2 * len(items) + 1) if str(i) not in taken)
-        items.insert(index, (name, _module(self, module)))
-        self._set(items)
-        return self
-
-    def pop(self, index: int = -1) -> Module:
-        """Take a module out, and return it."""
-        module = self[index]
-        del self[index]
-        return module
-
-    def __add__(self, other: Sequential) -> Sequential:
-        return Sequential(*self, *other) if isinstance(other, Sequential) else NotImplemented
-
-    def _items(self) -> list[tuple[str, Module]]:
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
-
-    def _set(self, items: list[tuple[str, Module]]) -> None:
-        """Hold these modules, in this order. Those that are called by numbers are counted anew."""
-        numbered = all(name.isdigit() for name, _ in items)
-        for name, _ in self._items():
-            delattr(self, name)
-        for i, (name, module) in enumerate(items):
-            setattr(self, str(i) if numbered else name, module)
-
-
-class _List(Module, Generic[T]):
-    """A list that registers what it holds, as attributes "0", "1" and so on."""
-
-    _length: int
+    _kind: type[Any]  # of what it holds
     _checked: Callable[[Any], T]  # what is put in, as it is held
 
-    def __init__(self, items: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self._length = 0
-        self.extend(() if items is None else items)
-
     def append(self, item: Any) -> Any:
-        """Add one at the end; returns the list."""
-        return self._put(self._length, self._checked(item))
+        """Add one at the end; returns the container."""
+        item, n = self._checked(item), len(self)
+        name = next(str(i) for i in range(n, 2 * n + 1) if str(i) not in vars(self))
+        setattr(self, name, item)
+        return self
 
     def extend(self, items: Iterable[Any]) -> Any:
-        """Add several at the end; returns the list."""
+        """Add several at the end; returns the container."""
         for item in list(items):
             self.append(item)
         return self
 
     def insert(self, index: int, item: Any) -> Any:
-        """Add one before that at `index`; returns the list."""
-        items = self[:]
-        items.insert(index, self._checked(item))
+        """Add one before that at `index`; returns the container."""
+        self.append(item)
+        items = self._items()
+        items.insert(index, items.pop())
         return self._set(items)
 
     def pop(self, index: int = -1) -> T:
@@ -159,29 +72,88 @@ class _List(Module, Generic[T]):
         return item
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._items())
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self[:])
+        return iter([item for _, item in self._items()])
 
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> list[T]: ...
-    def __getitem__(self, index: int | slice) -> T | list[T]:
+    def __getitem__(self, index: slice) -> Any: ...
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return [vars(self)[str(i)] for i in range(self._length)[index]]
-        return vars(self)[str(self._place(index))]
+            return self._slice(self._items()[index])
+        return self._item(index)[1]
 
     def __setitem__(self, index: int, item: Any) -> None:
-        self._put(self._place(index), self._checked(item))
+        setattr(self, self._item(index)[0], self._checked(item))
 
     def __delitem__(self, index: int | slice) -> None:
-        items = self[:]
-        if not isinstance(index, slice):
-            index = self._place(index)
-        del items[index]
-        self._set(items)
+        items = self._items()
+        gone = {name for name, _ in (items[index] if isinstance(index, slice) else [self._item(index)])}
+        self._set([(name, item) for name, item in items if name not in gone])
+
+    def _items(self) -> list[tuple[str, T]]:
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, self._kind)]
+
+    def _item(self, index: int) -> tuple[str, T]:
+        items = self._items()
+        if not -len(items) <= index < len(items):
+            raise IndexError(f"index {index} is out of range for a {type(self).__name__} of {len(items)}")
+        return items[index]
+
+    def _slice(self, items: list[tuple[str, T]]) -> Any:
+        return [item for _, item in items]
+
+    def _set(self, items: list[tuple[str, T]]) -> Any:
+        """Hold these, in this order. Those that are called by numbers are counted anew."""
+        numbered = all(name.isdigit() for name, _ in items)
+        for name, _ in self._items():
+            delattr(self, name)
+        for i, (name, item) in enumerate(items):
+            setattr(self, str(i) if numbered else name, item)
+        return self
+
+
+class Sequential(_Row[Module]):
+    """Modules one after the other: each gets what the one before it returned.
+
+        nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+        nn.Sequential({"hidden": nn.Linear(8, 16), "act": nn.Tanh(), "head": nn.Linear(16, 1)})
+
+    Without names they are called "0", "1" and so on. An index gives a module, a slice a Sequential of the same modules.
+    """
+
+    _kind = Module
+    _checked = _module
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        named: Mapping[str, Any] = {str(i): module for i, module in enumerate(modules)}
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = modules[0]
+        for name, module in named.items():
+            setattr(self, name, self._checked(module))
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x
+
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *other) if isinstance(other, Sequential) else NotImplemented
+
+    def _slice(self, items: list[tuple[str, Module]]) -> Sequential:
+        return Sequential(dict(items))
+
+
+class _List(_Row[T]):
+    """A row that is made from a list, and added to as one."""
+
+    def __init__(self, items: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self.extend(() if items is None else items)
 
     def __iadd__(self, items: Iterable[Any]) -> Any:
         return self.extend(items)
@@ -189,48 +161,36 @@ class _List(Module, Generic[T]):
     def __add__(self, items: Iterable[Any]) -> Any:
         return type(self)([*self, *items])
 
-    def _place(self, index: int) -> int:
-        if not -self._length <= index < self._length:
-            raise IndexError(f"index {index} is out of range for a {type(self).__name__} of {self._length}")
-        return index % self._length
 
-    def _put(self, place: int, item: T) -> Any:
-        setattr(self, str(place), item)
-        self._length = max(self._length, place + 1)
-        self._name_item(place)
-        return self
+class _Named(Module):
+    """Its modules are called by its own name and theirs in scopes: it computes nothing that they could be inside of."""
 
-    def _name_item(self, place: int) -> None:
-        """Tell an item the name that scopes have for it."""
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if isinstance(value, Module):
+            value._name_scope(f"{self._scope_name}.{name}" if self._scope_name else name)
 
-    def _set(self, items: list[T]) -> Any:
-        for i in range(self._length):
-            delattr(self, str(i))
-        self._length = 0
-        return self.extend(items)
+    def _name_scope(self, name: str) -> None:
+        super()._name_scope(name)
+        for key, part in vars(self).items():
+            if isinstance(part, Module):
+                part._name_scope(f"{name}.{key}" if name else key)
 
 
-class ModuleList(_List[Module]):
+class ModuleList(_Named, _List[Module]):
     """A list of modules that registers what it holds. It computes nothing: loop over it, or index it.
 
     A slice gives a plain list. In scopes the modules are called by the list's name and their place: "layers.0".
     """
 
+    _kind = Module
     _checked = _module
-
-    def _name_scope(self, name: str) -> None:
-        super()._name_scope(name)
-        for place in range(self._length):
-            self._name_item(place)
-
-    def _name_item(self, place: int) -> None:
-        name = self._scope_name
-        vars(self)[str(place)]._name_scope(f"{name}.{place}" if name else str(place))
 
 
 class ParameterList(_List[Parameter]):
     """A list of parameters that registers what it holds; tensors that are put in become parameters."""
 
+    _kind = Parameter
     _checked = _parameter
 
 
@@ -256,7 +216,6 @@ class _Dict(Module, Generic[T]):
             raise ValueError(f"{key!r} is an attribute of {type(self).__name__}; choose another name")
         setattr(self, key, self._checked(item))
         self._keys[key] = None
-        self._name_scope(self._scope_name)
 
     def __delitem__(self, key: str) -> None:
         self._check_key(key)
@@ -305,15 +264,10 @@ class _Dict(Module, Generic[T]):
             del self[key]
 
 
-class ModuleDict(_Dict[Module]):
+class ModuleDict(_Named, _Dict[Module]):
     """Modules by name, registered. It computes nothing: index it. In scopes they are called "heads.digits"."""
 
     _checked = _module
-
-    def _name_scope(self, name: str) -> None:
-        super()._name_scope(name)
-        for key, module in self.items():
-            module._name_scope(f"{name}.{key}" if name else key)
 
 
 class ParameterDict(_Dict[Parameter]):

@@ -109,9 +109,7 @@ class Verbs:
             raise TypeError(f"module {name!r} must be a Module or None, not a {type(module).__name__}")
         self._add(name, module)
 
-    def register_module(self, name: str, module: Any) -> None:
-        """The same as `add_module`."""
-        self.add_module(name, module)
+    register_module = add_module  # PyTorch's other name for it
 
     def _add(self, name: str, part: Any) -> None:
         current = vars(self).get(name)

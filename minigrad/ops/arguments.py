@@ -36,6 +36,13 @@ def normal_axis(axis: int, ndim: int, what: str) -> int:
     return position % ndim
 
 
+def one_axis(axis: int | None, x: Tensor, what: str) -> int:
+    """An axis of x as 0..ndim-1. Of a vector it may be left out (None); otherwise that is a ValueError."""
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"{what}: a tensor with {x.ndim} axes needs an axis")
+    return normal_axis(0 if axis is None else axis, x.ndim, what)
+
+
 def normal_axes(axis: Any, ndim: int, what: str) -> Axis:
     """`axis` with integers made non-negative and a tuple checked for repetition (ValueError)."""
     if axis is None:

@@ -8,7 +8,7 @@ from .. import dtypes
 from ..engine.record import apply
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
-from .arguments import as_tensor, flag, integer, normal_axis, one_of
+from .arguments import as_tensor, flag, integer, normal_axis, one_axis, one_of
 from .elementwise import alike
 from .reductions import max
 from .shaping import flatten
@@ -21,11 +21,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     repeated indices add up. Raises IndexError for an index out of range.
     """
     x = as_tensor(x)
-    if axis is None:
-        if x.ndim != 1:
-            raise ValueError(f"take: a tensor with {x.ndim} axes needs an axis")
-        axis = 0
-    lead = (slice(None),) * normal_axis(axis, x.ndim, "take")
+    lead = (slice(None),) * one_axis(axis, x, "take")
     return x[(*lead, integers(indices, x, "take"))]
 
 

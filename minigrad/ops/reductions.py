@@ -9,7 +9,7 @@ from .. import dtypes
 from ..engine.record import apply
 from ..primitives import PRIMITIVES, Primitive
 from ..tensors.tensor import Tensor
-from .arguments import Axis, as_tensor, flag, normal_axes, normal_axis
+from .arguments import Axis, as_tensor, flag, normal_axes, normal_axis, one_axis
 from .precision import in_float32
 
 
@@ -151,11 +151,7 @@ def cumulative_prod(x: Any, axis: int | None = None, include_initial: bool = Fal
 
 def _scan(name: str, x: Any, axis: int | None, include_initial: bool, initial: int, dtype: Any) -> Tensor:
     x = as_tensor(x)
-    if axis is None:
-        if x.ndim != 1:
-            raise ValueError(f"{name}: a tensor with {x.ndim} axes needs an axis")
-        axis = 0
-    axis = normal_axis(axis, x.ndim, name)
+    axis = one_axis(axis, x, name)
     if dtype is not None:
         x = x.astype(dtype)
     out = apply(PRIMITIVES[name], (x,), {"axis": axis})
