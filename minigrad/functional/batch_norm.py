@@ -58,29 +58,35 @@ def batch_norm(
 
     values = widened(x)
     if running_mean is None or running_var is None or training:
-        axes = (0, *range(2, x.ndim))
-        n = x.size // channels if channels else 0
-        if n < 2:
-            raise ValueError(
-                f"batch_norm: the statistics of a batch need two values or more of each channel, {describe(x)} has "
-                f"{n}: take a larger batch, or switch to eval()"
-            )
-        center = mean(values, axis=axes, keepdims=True)
-        away = values - center
-        variance = mean(away * away, axis=axes, keepdims=True)
-        if running_mean is not None and running_var is not None:
-            _follow(running_mean, center, momentum)
-            _follow(running_var, variance.detach() * (n / (n - 1)), momentum)
+        away, variance = _of_batch(values, x, running_mean, running_var, momentum)
     else:
-        away, variance = values - along_channels(running_mean), along_channels(running_var)
-        if dtypes.is_half(variance.dtype):
-            variance = variance.astype(dtypes.float32)
+        away, variance = values - along_channels(running_mean), widened(along_channels(running_var))
     out = away / sqrt(variance + eps)
     if weight is not None:
         out = out * along_channels(weight)
     if bias is not None:
         out = out + along_channels(bias)
     return out.astype(x.dtype)
+
+
+def _of_batch(
+    values: Tensor, x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, momentum: float
+) -> tuple[Tensor, Tensor]:
+    """How far the values are from the mean of their channel, and its variance, which the running ones follow."""
+    n = x.size // x.shape[1] if x.shape[1] else 0
+    if n < 2:
+        raise ValueError(
+            f"batch_norm: the statistics of a batch need two values or more of each channel, {describe(x)} has "
+            f"{n}: take a larger batch, or switch to eval()"
+        )
+    axes = (0, *range(2, x.ndim))
+    center = mean(values, axis=axes, keepdims=True)
+    away = values - center
+    variance = mean(away * away, axis=axes, keepdims=True)
+    if running_mean is not None and running_var is not None:
+        _follow(running_mean, center, momentum)
+        _follow(running_var, variance.detach() * (n / (n - 1)), momentum)
+    return away, variance
 
 
 def _follow(running: Tensor, new: Tensor, momentum: float) -> None:
