@@ -24,7 +24,7 @@ class Operators(Recorded):
 
     __slots__ = ()
     __hash__ = object.__hash__
-    __array_ufunc__: Any = None  # ops/numpy_names.py: what NumPy arrays and scalars on the left leave to us
+    __array_ufunc__: Any = None  # ops/methods/numpy_names.py: what NumPy arrays and scalars on the left leave to us
 
     def __add__(self, other: Any) -> Any:
         return apply(_ADD, (self, other))

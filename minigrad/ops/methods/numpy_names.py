@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..advice.names import NAMES
-from ..backends.numpy import DIRECT
-from ..engine.record import apply
-from ..engine.scope import MODE
-from ..primitives import PRIMITIVES
-from ..tensors.tensor import Tensor
-from . import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping
-from .arguments import INTEGERS, as_tensor
+from ...advice.names import NAMES
+from ...backends.numpy import DIRECT
+from ...engine.record import apply
+from ...engine.scope import MODE
+from ...primitives import PRIMITIVES
+from ...tensors.tensor import Tensor
+from .. import arranging, creation, elementwise, indexing, linalg, norms, reductions, shaping
+from ..arguments import INTEGERS, as_tensor
 
 UFUNCS = {name: row for name, row in PRIMITIVES.items() if isinstance(getattr(np, name, None), np.ufunc)}
 UFUNCS |= {theirs: PRIMITIVES[ours] for ours, theirs in DIRECT.items() if ours in PRIMITIVES}

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..advice.answers import with_keywords
-from ..engine.record import apply
-from ..engine.tape import Version
-from ..primitives import elementwise
-from ..tensors.tensor import Tensor
-from .arguments import INTEGERS
-from .norms import vector_norm
-from .shaping import expand_dims, flatten, permute_dims, reshape, swapaxes
-from .shaping import repeat as repeated
+from ...advice.answers import with_keywords
+from ...engine.record import apply
+from ...engine.tape import Version
+from ...primitives import elementwise
+from ...tensors.tensor import Tensor
+from ..arguments import INTEGERS
+from ..norms import vector_norm
+from ..shaping import expand_dims, flatten, permute_dims, reshape, swapaxes
+from ..shaping import repeat as repeated
 
 TYPES = {
     "bool": "bool",
