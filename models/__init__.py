@@ -3,9 +3,9 @@
 
 Each program is a module that offers what the command line needs:
 
-- `Settings`, a dataclass on `BaseSettings`; its fields are the options of `train`
-- `Task(settings)`, a `Task`: the model, its batches, loss and measures, and what it leaves behind
-- `train(settings)`, which trains a task with `conduct`, writes files, and returns the metrics as plain data
+- `Settings`, a dataclass on `training.Settings`; its fields are the options of `train`
+- `Task(settings)`, a `training.Task`: the model, its batches, loss and measures, and what it leaves behind
+- `train(settings)`, which trains a task with `training.fit`, writes files, and returns the metrics as plain data
 - `unrolled(model, steps)`, the loss on a few time steps, to be drawn
 - `untrained()`, a small model to draw before there is a trained one; it may take a `cell`
 - `load(path)`, which reads a trained model

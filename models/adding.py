@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,11 +20,8 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import nn, optim
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad import nn, optim, training
+from minigrad.training import setting
 
 from .cells import CELLS
 from .pictures import draw_unrolled
@@ -33,16 +30,16 @@ ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly over 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    out: Path = field(default=Path("out/adding"), metadata=about("Directory for the results."))
-    steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="lstm", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    length: int = field(default=100, metadata=about("Time steps of a sequence.", 2))
-    hidden: int = field(default=64, metadata=about("Features of the state.", 1))
-    batch: int = field(default=64, metadata=about("Sequences in a batch.", 1))
-    lr: float = field(default=3e-3, metadata=about("Learning rate of Adam.", 0.0))
+    out: Path = setting(Path("out/adding"), "Directory for the results.")
+    steps: int = setting(3000, "Batches to train on.", 1)
+    cell: str = setting("lstm", "The kind of recurrent network.", choices=tuple(CELLS))
+    length: int = setting(100, "Time steps of a sequence.", 2)
+    hidden: int = setting(64, "Features of the state.", 1)
+    batch: int = setting(64, "Sequences in a batch.", 1)
+    lr: float = setting(3e-3, "Learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {"steps": 150, "length": 10, "hidden": 24, "batch": 32, "lr": 1e-2}
 
@@ -96,10 +93,10 @@ def load(path: Path) -> Adder:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda sizes: Adder(**sizes))
+    return training.load(path, Task.format, lambda sizes: Adder(**sizes))
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to add, from problems that are never the same; see the base class."""
 
     format = "minigrad adding 1"
@@ -152,7 +149,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 import minigrad as mg
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import Vocabulary, digit_images, pad
 from minigrad.data.images import NAMES
 from minigrad.nn.scheduled_sampling import linear_decay
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from . import pictures
 from .cells import CELLS
@@ -37,26 +34,23 @@ BATCH = 200  # of images that are not learned from
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    out: Path = field(default=Path("out/caption"), metadata=about("Directory for the results."))
-    steps: int = field(default=2000, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    features: int = field(default=128, metadata=about("Features of an image.", 1))
-    hidden: int = field(default=64, metadata=about("Features of the network's state.", 1))
-    embedding: int = field(default=16, metadata=about("Features of a letter.", 1))
-    batch: int = field(default=64, metadata=about("Images in a batch.", 1))
-    dropout: float = field(default=0.3, metadata=about("Probability of a zero in the features of an image.", 0.0))
-    noise: float = field(default=0.1, metadata=about("Standard deviation of noise on the pixels, 0 to 1.", 0.0))
-    teacher_forcing: float = field(
-        default=1.0,
-        metadata=about(
-            "Probability of reading the true letter before, falling from 1 to this: scheduled sampling.", 0.0
-        ),
+    out: Path = setting(Path("out/caption"), "Directory for the results.")
+    steps: int = setting(2000, "Batches to train on.", 1)
+    cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
+    features: int = setting(128, "Features of an image.", 1)
+    hidden: int = setting(64, "Features of the network's state.", 1)
+    embedding: int = setting(16, "Features of a letter.", 1)
+    batch: int = setting(64, "Images in a batch.", 1)
+    dropout: float = setting(0.3, "Probability of a zero in the features of an image.", 0.0)
+    noise: float = setting(0.1, "Standard deviation of noise on the pixels, 0 to 1.", 0.0)
+    teacher_forcing: float = setting(
+        1.0, "Probability of reading the true letter before, falling from 1 to this: scheduled sampling.", 0.0
     )
-    beam: int = field(default=3, metadata=about("Hypotheses of the beam search at the end.", 1))
-    lr: float = field(default=3e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    beam: int = setting(3, "Hypotheses of the beam search at the end.", 1)
+    lr: float = setting(3e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {
         "steps": 160, "features": 64, "hidden": 32, "lr": 1e-2, "dropout": 0.0, "teacher_forcing": 0.9, "validations": 2
@@ -158,13 +152,13 @@ def load(path: Path) -> Captioner:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda sizes: Captioner(**sizes))
+    return training.load(path, Task.format, lambda sizes: Captioner(**sizes))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to spell what is seen; the weights are kept that find the names of the validation set likeliest."""
 
     format = "minigrad caption 1"
@@ -247,7 +241,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises ImportError without scikit-learn, OSError for files, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,12 +22,9 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import Streams, Vocabulary, fetch, read_text
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from .cells import CELLS
 from .pictures import draw_unrolled
@@ -37,23 +34,22 @@ State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    text: Path | None = field(
-        default=None,
-        metadata=about("UTF-8 file to learn, or a data set: tiny_shakespeare; by default Python's own documentation."),
+    text: Path | None = setting(
+        None, "UTF-8 file to learn, or a data set: tiny_shakespeare; by default Python's own documentation."
     )
-    out: Path = field(default=Path("out/char-lm"), metadata=about("Directory for the results."))
-    steps: int = field(default=3000, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="lstm", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    hidden: int = field(default=256, metadata=about("Features of the network's state.", 1))
-    layers: int = field(default=1, metadata=about("Layers of the network.", 1))
-    embedding: int = field(default=64, metadata=about("Features of a character.", 1))
-    batch: int = field(default=16, metadata=about("Streams of text read side by side.", 1))
-    length: int = field(default=32, metadata=about("Characters between two updates: how far gradients flow back.", 1))
-    validations: int = field(default=5, metadata=about("How often to measure on held-out text, evenly spread.", 1))
-    lr: float = field(default=6e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    out: Path = setting(Path("out/char-lm"), "Directory for the results.")
+    steps: int = setting(3000, "Batches to train on.", 1)
+    cell: str = setting("lstm", "The kind of recurrent network.", choices=tuple(CELLS))
+    hidden: int = setting(256, "Features of the network's state.", 1)
+    layers: int = setting(1, "Layers of the network.", 1)
+    embedding: int = setting(64, "Features of a character.", 1)
+    batch: int = setting(16, "Streams of text read side by side.", 1)
+    length: int = setting(32, "Characters between two updates: how far gradients flow back.", 1)
+    validations: int = setting(5, "How often to measure on held-out text, evenly spread.", 1)
+    lr: float = setting(6e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {"steps": 60, "hidden": 48, "embedding": 16}
 
@@ -162,7 +158,7 @@ def load(path: Path) -> CharLM:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda d: CharLM(Vocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
+    return training.load(path, Task.format, lambda d: CharLM(Vocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
 
 
 def located(text: Path) -> Path:
@@ -190,7 +186,7 @@ def rate(step: int, steps: int) -> float:
     return 0.02 + 0.98 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))) / 2
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to continue a text, of which the last tenth is held out; see the base class.
 
     The held-out text tells which weights to keep, too, so for long trainings its figures are those of a validation.
@@ -267,7 +263,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, ValueError for a text that is too short, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)
 
 
 if __name__ == "__main__":

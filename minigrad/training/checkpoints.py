@@ -12,7 +12,7 @@ import numpy as np
 import minigrad as mg
 
 from . import files
-from .settings import BaseSettings, option
+from .settings import Settings, option
 
 NAME = "checkpoint.safetensors"
 MAY_DIFFER = (
@@ -25,7 +25,7 @@ MAY_DIFFER = (
 )  # settings that do not decide what is learned
 
 
-def save(path: Path, format: str, settings: BaseSettings, state: Any) -> None:
+def save(path: Path, format: str, settings: Settings, state: Any) -> None:
     """Write a checkpoint in place of an older one; whatever happens meanwhile, one of the two is there in full.
 
     Args:
@@ -42,7 +42,7 @@ def save(path: Path, format: str, settings: BaseSettings, state: Any) -> None:
     files.write(path, arrays, _format(format), {"settings": settings.plain(), "state": packed})
 
 
-def load(path: Path, format: str, settings: BaseSettings) -> Any:
+def load(path: Path, format: str, settings: Settings) -> Any:
     """The state that `save` was given, its tensors on the default backend; None if there is no such file.
 
     Raises OSError, ImportError without safetensors, and ValueError for another kind of file and if the settings are not

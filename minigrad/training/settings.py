@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-S = TypeVar("S", bound="BaseSettings")
+S = TypeVar("S", bound="Settings")
 
 
-def about(help: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What the command line tells about a setting, its smallest value, and the words that it may be."""
-    return {"help": help, "minimum": minimum, "choices": choices}
+def setting(default: Any, help: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """A field of settings: its default, what the command line tells about it, its least value, the words it may be."""
+    return field(default=default, metadata={"help": help, "minimum": minimum, "choices": choices})
 
 
 def option(name: str) -> str:
@@ -21,7 +21,7 @@ def option(name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseSettings:
+class Settings:
     """Everything that decides what a training run does. The same settings give the same model.
 
     With `quick`, settings that are not given have the values of `QUICK`; those that are given have theirs.
@@ -29,31 +29,27 @@ class BaseSettings:
     Raises ValueError for a number that is too small, and for a word that is none of the choices.
     """
 
-    out: Path = field(default=Path("out"), metadata=about("Directory for the results."))
-    steps: int = field(default=1000, metadata=about("Batches to train on.", 1))
-    seed: int = field(default=0, metadata=about("Seed of all random numbers.", 0))
-    backend: str = field(default="numpy", metadata=about("Where to compute: numpy, numba, cupy, cupy:1, ..."))
-    threads: int = field(default=1, metadata=about("Threads of the BLAS library; more may help on an idle machine.", 1))
-    lr: float = field(default=1e-3, metadata=about("Learning rate.", 0.0))
-    clip: float = field(
-        default=1.0, metadata=about("Largest norm of the gradient; larger ones are scaled down. 0: no limit.", 0.0)
+    out: Path = setting(Path("out"), "Directory for the results.")
+    steps: int = setting(1000, "Batches to train on.", 1)
+    seed: int = setting(0, "Seed of all random numbers.", 0)
+    backend: str = setting("numpy", "Where to compute: numpy, numba, cupy, cupy:1, ...")
+    threads: int = setting(1, "Threads of the BLAS library; more may help on an idle machine.", 1)
+    lr: float = setting(1e-3, "Learning rate.", 0.0)
+    clip: float = setting(1.0, "Largest norm of the gradient; larger ones are scaled down. 0: no limit.", 0.0)
+    validations: int = setting(10, "How often to measure on held-out data, evenly spread.", 1)
+    patience: int = setting(0, "Stop after so many of these measurements without improvement; 0: never.", 0)
+    resume: bool = setting(False, "Go on from the checkpoint in --out, if there is one.")
+    live: bool = setting(False, "Serve a page on this computer that shows the running training.")
+    live_port: int = setting(0, "The port of that page; 0: any that is free.", 0)
+    tensorboard: Path | None = setting(
+        None, "Directory for event files that TensorBoard reads; by default, none are written."
     )
-    validations: int = field(default=10, metadata=about("How often to measure on held-out data, evenly spread.", 1))
-    patience: int = field(
-        default=0, metadata=about("Stop after so many of these measurements without improvement; 0: never.", 0)
-    )
-    resume: bool = field(default=False, metadata=about("Go on from the checkpoint in --out, if there is one."))
-    live: bool = field(default=False, metadata=about("Serve a page on this computer that shows the running training."))
-    live_port: int = field(default=0, metadata=about("The port of that page; 0: any that is free.", 0))
-    tensorboard: Path | None = field(
-        default=None, metadata=about("Directory for event files that TensorBoard reads; by default, none are written.")
-    )
-    quick: bool = field(default=False, metadata=about("A run of seconds, but for what other options say."))
+    quick: bool = setting(False, "A run of seconds, but for what other options say.")
 
     QUICK: ClassVar[dict[str, Any]] = {}  # defaults of a quick run, in place of the usual ones
     _given: ClassVar[frozenset[str]]  # of one settings; declared so that it is no setting itself
 
-    def __new__(cls, **given: Any) -> BaseSettings:
+    def __new__(cls, **given: Any) -> Settings:
         # A value says nothing of whether it was asked for: someone may ask for the default.
         self = super().__new__(cls)
         object.__setattr__(self, "_given", frozenset(given))

@@ -23,7 +23,7 @@ from minigrad.tools.gradflow import GradientFlow, gradient_flow
 
 from . import checkpoints, divergence, files
 from .progress import plot_curve
-from .settings import BaseSettings, S, writable
+from .settings import S, Settings, writable
 from .task import Task
 from .terminal import say
 from .watchers import LOG, Display, End, Log, Step, Validation, Watcher
@@ -285,7 +285,7 @@ class Trainer:
         }
 
 
-def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
+def fit(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
     """Make a task, train it, and write what comes of it; also when training is interrupted by Ctrl-C after some steps.
 
     Returns the metrics; then `finished` is false in them. Raises what the task raises, ValueError for a loss that is
@@ -312,7 +312,7 @@ def conduct(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
         return trainer.finish(out)
 
 
-def _watchers(settings: BaseSettings) -> list[Watcher]:
+def _watchers(settings: Settings) -> list[Watcher]:
     """Those that the settings ask for. What they need is loaded only then: a web server, a library for event files."""
     chosen: list[Watcher] = []
     if settings.tensorboard is not None:

@@ -17,7 +17,7 @@ into copies of the held-out part at known places, and it is counted how well the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,12 +25,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import minigrad as mg
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import Series
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from ..cells import CELLS
 from .faults import FAULTS, detection, inject, unexpected
@@ -45,25 +42,24 @@ WINDOWS = 4096  # read side by side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    out: Path = field(default=Path("out/forecast"), metadata=about("Directory for the results."))
-    series: str = field(default="sunspots", metadata=about("What is forecast.", choices=tuple(KINDS)))
-    task: str = field(
-        default="forecast",
-        metadata=about("A forecast after each value, or of many values at the end.", choices=("forecast", "vector")),
+    out: Path = setting(Path("out/forecast"), "Directory for the results.")
+    series: str = setting("sunspots", "What is forecast.", choices=tuple(KINDS))
+    task: str = setting(
+        "forecast", "A forecast after each value, or of many values at the end.", choices=("forecast", "vector")
     )
-    horizon: int = field(default=8, metadata=about("Steps ahead, in task vector.", 1))
-    steps: int = field(default=300, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    hidden: int = field(default=8, metadata=about("Features of the state.", 1))
-    members: int = field(default=5, metadata=about("Networks whose forecasts are averaged.", 1))
-    length: int = field(default=80, metadata=about("Values in a training sequence.", 8))
-    batch: int = field(default=16, metadata=about("Sequences in a batch.", 1))
-    decay: float = field(default=0.1, metadata=about("Weight decay.", 0.0))
-    validations: int = field(default=30, metadata=about("How often to measure on held-out data, evenly spread.", 1))
-    lr: float = field(default=5e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    horizon: int = setting(8, "Steps ahead, in task vector.", 1)
+    steps: int = setting(300, "Batches to train on.", 1)
+    cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
+    hidden: int = setting(8, "Features of the state.", 1)
+    members: int = setting(5, "Networks whose forecasts are averaged.", 1)
+    length: int = setting(80, "Values in a training sequence.", 8)
+    batch: int = setting(16, "Sequences in a batch.", 1)
+    decay: float = setting(0.1, "Weight decay.", 0.0)
+    validations: int = setting(30, "How often to measure on held-out data, evenly spread.", 1)
+    lr: float = setting(5e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {"steps": 60, "hidden": 8, "members": 1, "length": 40, "validations": 4, "lr": 2e-2}
 
@@ -173,13 +169,13 @@ def load(path: Path) -> Forecaster:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda d: Forecaster(Scaling(**d["scaling"]), **d["sizes"]))
+    return training.load(path, Task.format, lambda d: Forecaster(Scaling(**d["scaling"]), **d["sizes"]))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to forecast a series, whose end is held out for validation and test; see the base class."""
 
     format = "minigrad forecast 1"
@@ -193,19 +189,19 @@ class Task(BaseTask):
         self.observed = Observed(settings.series)
         vector = settings.task == "vector"
         self.horizon = settings.horizon if vector else 1
-        training = self.observed.values[: self.observed.validation]
-        self.last_start = len(training) - settings.length - self.horizon
+        learned = self.observed.values[: self.observed.validation]
+        self.last_start = len(learned) - settings.length - self.horizon
         if self.last_start < 0:
             raise ValueError(
                 f"--length {settings.length} and {self.horizon} steps ahead do not fit into the "
-                f"{len(training)} values of {settings.series} to train on"
+                f"{len(learned)} values of {settings.series} to train on"
             )
-        scaling = Scaling.fit(self.observed.kind, training, self.horizon)
+        scaling = Scaling.fit(self.observed.kind, learned, self.horizon)
         length = settings.length if vector else 0
         self.model: Forecaster = Forecaster(scaling, settings.cell, settings.hidden, settings.members, length)
         self.optimizer = optim.AdamW(optim.decay_groups(self.model, settings.decay), lr=settings.lr)
         self.schedule = optim.lr_scheduler.CosineAnnealingLR(self.optimizer, settings.steps)
-        self.training = Series(self.observed.times[: len(training)], training)
+        self.training = Series(self.observed.times[: len(learned)], learned)
 
     def introduction(self) -> str:
         seen = self.observed
@@ -327,4 +323,4 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, ValueError for settings that do not fit the series, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)

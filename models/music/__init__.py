@@ -22,7 +22,7 @@ larger, and dropout keeps them from learning the pieces by heart. The pieces are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,13 +30,10 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import bucketed, fetch, pad, read_chorales, write_midi
 from minigrad.data.music import KEYS, LOWEST
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from ..cells import CELLS
 from ..pictures import draw_unrolled
@@ -47,26 +44,20 @@ PRIME = 8  # chords of a test piece that the model continues
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    data: Path | None = field(
-        default=None, metadata=about("JSON file of pieces by split; by default the JSB chorales, downloaded once.")
-    )
-    out: Path = field(default=Path("out/music"), metadata=about("Directory for the results."))
-    steps: int = field(default=2500, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    hidden: int = field(default=200, metadata=about("Features of the state.", 1))
-    batch: int = field(default=8, metadata=about("Pieces in a batch.", 1))
-    lr: float = field(default=4e-3, metadata=about("Highest learning rate of Adam.", 0.0))
-    validations: int = field(default=20, metadata=about("How often to measure on held-out pieces, evenly spread.", 1))
-    dropout: float = field(default=0.2, metadata=about("Probability of a zero in what the head reads.", 0.0))
-    recurrent_dropout: float = field(
-        default=0.5, metadata=about("Probability of a zero in the weights from state to state.", 0.0)
-    )
-    temperature: float = field(
-        default=0.8, metadata=about("Of the piece that is written: less than 1 is more cautious.", 0.0)
-    )
+    data: Path | None = setting(None, "JSON file of pieces by split; by default the JSB chorales, downloaded once.")
+    out: Path = setting(Path("out/music"), "Directory for the results.")
+    steps: int = setting(2500, "Batches to train on.", 1)
+    cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
+    hidden: int = setting(200, "Features of the state.", 1)
+    batch: int = setting(8, "Pieces in a batch.", 1)
+    lr: float = setting(4e-3, "Highest learning rate of Adam.", 0.0)
+    validations: int = setting(20, "How often to measure on held-out pieces, evenly spread.", 1)
+    dropout: float = setting(0.2, "Probability of a zero in what the head reads.", 0.0)
+    recurrent_dropout: float = setting(0.5, "Probability of a zero in the weights from state to state.", 0.0)
+    temperature: float = setting(0.8, "Of the piece that is written: less than 1 is more cautious.", 0.0)
 
     QUICK: ClassVar = {"steps": 20, "hidden": 24, "validations": 2}
 
@@ -214,12 +205,12 @@ def load(path: Path) -> ChordLM:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    model = files.load(path, Task.format, lambda sizes: ChordLM(**sizes))
+    model = training.load(path, Task.format, lambda sizes: ChordLM(**sizes))
     model.eval()
     return model
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to continue chorales, one chord at a time; see the base class."""
 
     format = "minigrad music 1"
@@ -288,4 +279,4 @@ def train(settings: Settings) -> dict[str, Any]:
     Returns the metrics. Raises OSError for files, ValueError for data of another kind, BackendError, ImportError if
     mido or scipy is not installed.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -23,12 +23,9 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import WordVocabulary, bucketed, fetch, pad, read_sentences, tokenize
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from ..cells import CELLS
 from .picture import picture
@@ -41,22 +38,22 @@ Sentences = list[tuple[list[str], int]]  # words and label
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    out: Path = field(default=Path("out/sentiment"), metadata=about("Directory for the results."))
-    steps: int = field(default=1000, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="lstm", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    embedding: int = field(default=64, metadata=about("Features of a word.", 1))
-    hidden: int = field(default=128, metadata=about("Features of the state, in each direction.", 1))
-    pieces: int = field(default=20000, metadata=about("Rows of the table of pieces of words.", 1))
-    rare: int = field(default=1, metadata=about("Words found so often or less are known by their pieces alone.", 0))
-    batch: int = field(default=50, metadata=about("Sentences in a batch.", 1))
-    dropout: float = field(default=0.6, metadata=about("Share of features left out in training, before and after.", 0))
-    word_dropout: float = field(default=0.4, metadata=about("Share of words left out in training.", 0))
-    decay: float = field(default=0.3, metadata=about("Weight decay.", 0))
-    validations: int = field(default=20, metadata=about("How often to measure on held-out data, evenly spread.", 1))
-    lr: float = field(default=5e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    out: Path = setting(Path("out/sentiment"), "Directory for the results.")
+    steps: int = setting(1000, "Batches to train on.", 1)
+    cell: str = setting("lstm", "The kind of recurrent network.", choices=tuple(CELLS))
+    embedding: int = setting(64, "Features of a word.", 1)
+    hidden: int = setting(128, "Features of the state, in each direction.", 1)
+    pieces: int = setting(20000, "Rows of the table of pieces of words.", 1)
+    rare: int = setting(1, "Words found so often or less are known by their pieces alone.", 0)
+    batch: int = setting(50, "Sentences in a batch.", 1)
+    dropout: float = setting(0.6, "Share of features left out in training, before and after.", 0)
+    word_dropout: float = setting(0.4, "Share of words left out in training.", 0)
+    decay: float = setting(0.3, "Weight decay.", 0)
+    validations: int = setting(20, "How often to measure on held-out data, evenly spread.", 1)
+    lr: float = setting(5e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {"steps": 60, "embedding": 16, "hidden": 16, "pieces": 1000, "validations": 2, "lr": 2e-2}
 
@@ -196,7 +193,7 @@ def load(path: Path) -> Reader:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda d: Reader(WordVocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
+    return training.load(path, Task.format, lambda d: Reader(WordVocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -223,7 +220,7 @@ def encoded_once(text: str) -> str:
         return text
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to tell praise from blame; see the base class."""
 
     format = "minigrad sentiment 1"
@@ -324,4 +321,4 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)

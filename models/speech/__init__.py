@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,15 +36,12 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import bucketed, fetch, pad
 from minigrad.data.images import NAMES
 from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from ..cells import CELLS
 from ..pictures import draw_unrolled
@@ -58,25 +55,22 @@ SHORTEST = 6  # steps: CTC needs one for each letter of "three", and a blank bet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    task: str = field(default="digit", metadata=about("What to tell of a recording.", choices=("digit", "spell")))
-    folder: Path | None = field(
-        default=None,
-        metadata=about("Folder of recordings digit_speaker_index.wav; by default the Free Spoken Digit Dataset."),
+    task: str = setting("digit", "What to tell of a recording.", choices=("digit", "spell"))
+    folder: Path | None = setting(
+        None, "Folder of recordings digit_speaker_index.wav; by default the Free Spoken Digit Dataset."
     )
-    out: Path = field(default=Path("out/speech"), metadata=about("Directory for the results."))
-    steps: int = field(default=1600, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    hidden: int = field(default=96, metadata=about("Features of the state in each direction.", 1))
-    layers: int = field(default=2, metadata=about("Layers of the network.", 1))
-    dropout: float = field(default=0.3, metadata=about("Probability of a zero, between layers and at the end.", 0.0))
-    batch: int = field(default=32, metadata=about("Recordings in a batch.", 1))
-    learned: int = field(
-        default=40, metadata=about("Recordings of each digit by each speaker to learn from, at most.", 1)
-    )
-    lr: float = field(default=3e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    out: Path = setting(Path("out/speech"), "Directory for the results.")
+    steps: int = setting(1600, "Batches to train on.", 1)
+    cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
+    hidden: int = setting(96, "Features of the state in each direction.", 1)
+    layers: int = setting(2, "Layers of the network.", 1)
+    dropout: float = setting(0.3, "Probability of a zero, between layers and at the end.", 0.0)
+    batch: int = setting(32, "Recordings in a batch.", 1)
+    learned: int = setting(40, "Recordings of each digit by each speaker to learn from, at most.", 1)
+    lr: float = setting(3e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {"steps": 40, "hidden": 32, "layers": 1, "learned": 3, "lr": 1e-2, "validations": 2}
 
@@ -222,13 +216,13 @@ def load(path: Path) -> Recogniser:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda about: Recogniser(**about))
+    return training.load(path, Task.format, lambda about: Recogniser(**about))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning what recordings say; see the base class."""
 
     format = "minigrad speech 1"
@@ -332,4 +326,4 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises OSError for files, ValueError for damaged ones, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)

@@ -14,7 +14,7 @@ in no training clip; `data.digit_images` says which.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,12 +22,9 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad import nn, optim
+from minigrad import nn, optim, training
 from minigrad.data import digit_images
-from minigrad.training import files
-from minigrad.training.settings import BaseSettings, about
-from minigrad.training.trainer import Task as BaseTask
-from minigrad.training.trainer import conduct
+from minigrad.training import setting
 
 from ..cells import CELLS
 from ..pictures import draw_unrolled
@@ -43,21 +40,19 @@ CLIPS = {"valid": 400, "test": 1000}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BaseSettings):
+class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    out: Path = field(default=Path("out/video"), metadata=about("Directory for the results."))
-    steps: int = field(default=6000, metadata=about("Batches to train on.", 1))
-    cell: str = field(default="gru", metadata=about("The kind of recurrent network.", choices=tuple(CELLS)))
-    frames: int = field(default=10, metadata=about("Frames of a clip.", 2))
-    noise: float = field(default=0.1, metadata=about("Standard deviation of noise on the pixels, 0 to 1.", 0.0))
-    channels: int = field(
-        default=16, metadata=about("Features of a small patch; of a large one, four times as many.", 1)
-    )
-    features: int = field(default=64, metadata=about("Features that say where something is in a frame.", 1))
-    hidden: int = field(default=64, metadata=about("Features of the network's state.", 1))
-    batch: int = field(default=32, metadata=about("Clips in a batch.", 1))
-    lr: float = field(default=3e-3, metadata=about("Highest learning rate of Adam.", 0.0))
+    out: Path = setting(Path("out/video"), "Directory for the results.")
+    steps: int = setting(6000, "Batches to train on.", 1)
+    cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
+    frames: int = setting(10, "Frames of a clip.", 2)
+    noise: float = setting(0.1, "Standard deviation of noise on the pixels, 0 to 1.", 0.0)
+    channels: int = setting(16, "Features of a small patch; of a large one, four times as many.", 1)
+    features: int = setting(64, "Features that say where something is in a frame.", 1)
+    hidden: int = setting(64, "Features of the network's state.", 1)
+    batch: int = setting(32, "Clips in a batch.", 1)
+    lr: float = setting(3e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {
         "steps": 40, "frames": 5, "channels": 4, "features": 16, "hidden": 16, "batch": 16, "lr": 1e-2, "validations": 2
@@ -202,13 +197,13 @@ def load(path: Path) -> Watcher:
 
     Raises OSError if there is none, ValueError for another kind of file.
     """
-    return files.load(path, Task.format, lambda sizes: Watcher(**sizes))
+    return training.load(path, Task.format, lambda sizes: Watcher(**sizes))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-class Task(BaseTask):
+class Task(training.Task):
     """Learning to tell digits and directions, from clips that are never the same; see the base class."""
 
     format = "minigrad video 1"
@@ -294,4 +289,4 @@ def train(settings: Settings) -> dict[str, Any]:
 
     Returns the metrics. Raises ImportError without scikit-learn, OSError for files, BackendError.
     """
-    return conduct(settings, Task)
+    return training.fit(settings, Task)

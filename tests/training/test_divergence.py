@@ -10,8 +10,8 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.models import PROGRAMS, program
 from minigrad.training import divergence
-from minigrad.training.settings import BaseSettings
-from minigrad.training.trainer import Task, conduct
+from minigrad.training.settings import Settings
+from minigrad.training.trainer import Task, fit
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -73,30 +73,30 @@ class Line(Task):
 
 
 def settings(tmp_path, lr):
-    return BaseSettings(out=tmp_path, steps=1, validations=1, lr=lr)
+    return Settings(out=tmp_path, steps=1, validations=1, lr=lr)
 
 
 @pytest.mark.parametrize(("lr", "words"), [(1e6, "there are weights as large as 1e"), (0.01, "^no token")])
 def test_an_error_is_explained_by_weights_beyond_all_bounds_alone(lr, words, tmp_path):
     task = type("Wrong", (Line,), {"wrong": ValueError("no token")})
     with pytest.raises(ValueError, match=words) as caught:
-        conduct(settings(tmp_path, lr), task)
+        fit(settings(tmp_path, lr), task)
     assert ("no token" in str(caught.value), ADVICE in str(caught.value)) == (True, lr == 1e6)
 
 
 @pytest.mark.parametrize("measured", [math.nan, math.inf])
 def test_a_measure_that_is_not_finite(measured, tmp_path):
     task = type("Unmeasured", (Line,), {"measured": measured})
-    conduct(settings(tmp_path, 0.01), task)  # nothing to count: no failure
+    fit(settings(tmp_path, 0.01), task)  # nothing to count: no failure
     with pytest.raises(ValueError, match=f"failed after step 1: error is {measured}, and there are weights .*{ADVICE}"):
-        conduct(settings(tmp_path, 1e6), task)
+        fit(settings(tmp_path, 1e6), task)
     assert ADVICE in (tmp_path / "log.jsonl").read_text()
 
 
 def test_weights_that_are_not_finite(tmp_path):
     task = type("Endless", (Line,), {"loss": lambda self, batch: self.model(mg.tensor(batch)).sum() * 1e15})
     with pytest.raises(ValueError, match="there are weights that are not finite"), np.errstate(over="ignore"):
-        conduct(BaseSettings(out=tmp_path, steps=1, validations=1, lr=1e30, clip=0.0), task)
+        fit(Settings(out=tmp_path, steps=1, validations=1, lr=1e30, clip=0.0), task)
 
 
 @pytest.mark.parametrize(("weight", "largest"), [(-3.0, 3.0), (math.nan, math.inf), (-math.inf, math.inf)])

@@ -19,7 +19,7 @@ from minigrad.tools.gradflow import GradientFlow
 from minigrad.training import trainer as training
 from minigrad.training.live.feed import AT_ONCE, Feed
 from minigrad.training.live.server import serve
-from minigrad.training.trainer import Trainer, conduct
+from minigrad.training.trainer import Trainer, fit
 from minigrad.training.watchers import End, Step, Validation
 
 pytest.importorskip("safetensors")
@@ -92,7 +92,7 @@ def test_before_training_begins_there_is_little_to_tell():
 
 
 def test_a_run_that_goes_on_shows_what_was_before(tmp_path):
-    conduct(settings(tmp_path), Remember)
+    fit(settings(tmp_path), Remember)
     feed = Feed()
     feed.begin(Trainer(Remember(settings(tmp_path, resume=True)), tmp_path))
     answer = feed.since()
@@ -181,7 +181,7 @@ def test_a_port_that_is_taken_is_an_error_before_training_begins(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"cannot serve the page on port {port} of 127.0.0.1: Address already in use"):
-            conduct(settings(tmp_path, live=True, live_port=port), lambda _: pytest.fail("began"))
+            fit(settings(tmp_path, live=True, live_port=port), lambda _: pytest.fail("began"))
 
 
 def test_ports_that_cannot_be():
@@ -192,7 +192,7 @@ def test_ports_that_cannot_be():
 
 def test_the_port_is_free_again_afterwards(tmp_path, capsys):
     for _ in range(2):
-        conduct(settings(tmp_path, live=True), Remember)
+        fit(settings(tmp_path, live=True), Remember)
     ports = {line.rpartition(":")[2].strip("/") for line in capsys.readouterr().out.split("\n") if "watching" in line}
     for port in ports:
         with pytest.raises(ConnectionRefusedError):

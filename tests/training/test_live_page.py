@@ -9,7 +9,7 @@ from minigrad.tools.gradflow import GradientFlow
 from minigrad.training.live import LivePage
 from minigrad.training.live.feed import AT_ONCE
 from minigrad.training.live.server import serve
-from minigrad.training.trainer import conduct
+from minigrad.training.trainer import fit
 from minigrad.training.watchers import End, Step, Validation
 
 pytest.importorskip("safetensors")
@@ -173,7 +173,7 @@ def test_a_training_is_watched_from_beginning_to_end(browser_page, tmp_path, mon
             super().close()
 
     monkeypatch.setattr("minigrad.training.live.LivePage", Noted)
-    conduct(settings(tmp_path, live=True), Remember)
+    fit(settings(tmp_path, live=True), Remember)
     assert browser_page.locator("#step").inner_text() == "24 of 24"
     assert browser_page.locator("#state").inner_text() == "finished: finished after 24 steps"
     assert browser_page.locator("#measures tr").count() == 4

@@ -9,7 +9,7 @@ from watched import Remember, settings
 
 import minigrad as mg
 from minigrad.training import trainer as training
-from minigrad.training.trainer import conduct
+from minigrad.training.trainer import fit
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -59,7 +59,7 @@ def numbered(values):
 
 
 def test_curves_are_those_of_the_metrics(tmp_path):
-    metrics = conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Doubles)
+    metrics = fit(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Doubles)
     assert scalars(tmp_path / "events", "train/loss") == numbered(metrics["curve"])
     assert scalars(tmp_path / "events", "train/gradient_norm") == numbered(metrics["gradient_norm"])
     assert scalars(tmp_path / "events", "train/lr") == numbered([0.01] * 24)
@@ -68,7 +68,7 @@ def test_curves_are_those_of_the_metrics(tmp_path):
 
 
 def test_examples_and_settings_are_text_that_is_shown_as_it_is(tmp_path):
-    conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Doubles)
+    fit(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Doubles)
     events = read(tmp_path / "events")
     texts = [(e.step, e.tensor_proto.string_val[0].decode()) for e in events.Tensors("example/text_summary")]
     assert [step for step, _ in texts] == [6, 12, 18, 24]
@@ -85,7 +85,7 @@ def test_histograms_hold_all_parameters(tmp_path):
             kept.append({name: p.detach().numpy().copy() for name, p in self.model.named_parameters()})
             return ""
 
-    conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Kept)
+    fit(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Kept)
     events = read(tmp_path / "events")
     assert set(events.Tags()["histograms"]) == {f"parameters/{name}" for name in kept[0]}
     for name in kept[0]:
@@ -96,18 +96,18 @@ def test_histograms_hold_all_parameters(tmp_path):
 
 
 def test_a_run_that_goes_on_continues_its_curves(tmp_path):
-    whole = conduct(settings(tmp_path / "whole"), Doubles)
+    whole = fit(settings(tmp_path / "whole"), Doubles)
     with pytest.raises(Stop):
-        conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Cut)
+        fit(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Cut)
     assert len(scalars(tmp_path / "events", "train/loss")) == 18
-    conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events", resume=True), Doubles)
+    fit(settings(tmp_path / "out", tensorboard=tmp_path / "events", resume=True), Doubles)
     assert scalars(tmp_path / "events", "train/loss") == numbered(whole["curve"])
     assert [step for step, _ in scalars(tmp_path / "events", "held_out/error")] == [6, 12, 18, 24]
 
 
 def test_a_run_that_starts_anew_replaces_the_older_one(tmp_path):
-    conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events", seed=1), Doubles)
-    metrics = conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events", steps=20), Doubles)
+    fit(settings(tmp_path / "out", tensorboard=tmp_path / "events", seed=1), Doubles)
+    metrics = fit(settings(tmp_path / "out", tensorboard=tmp_path / "events", steps=20), Doubles)
     assert scalars(tmp_path / "events", "train/loss") == numbered(metrics["curve"])
 
 
@@ -119,20 +119,20 @@ def test_a_failed_run_keeps_what_was_written(tmp_path):
             return loss / 0.0 if self.count == 5 else loss
 
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="failed in step 5"):
-        conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Bad)
+        fit(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Bad)
     assert len(scalars(tmp_path / "events", "train/loss")) == 4
 
 
 def test_training_computes_the_same_with_event_files(backend, tmp_path):
-    alone = conduct(settings(tmp_path / "a", backend=backend), Doubles)
-    beside = conduct(settings(tmp_path / "b", backend=backend, tensorboard=tmp_path / "events"), Doubles)
+    alone = fit(settings(tmp_path / "a", backend=backend), Doubles)
+    beside = fit(settings(tmp_path / "b", backend=backend, tensorboard=tmp_path / "events"), Doubles)
     assert alone["curve"] == beside["curve"]
     contents = [(tmp_path / name / "model.safetensors").read_bytes() for name in "ab"]
     assert contents[0] == contents[1]
 
 
 def test_the_settings_of_the_metrics_name_the_directory(tmp_path):
-    conduct(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Doubles)
+    fit(settings(tmp_path / "out", tensorboard=tmp_path / "events"), Doubles)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["settings"]["tensorboard"] == str(tmp_path / "events")
 
@@ -147,14 +147,14 @@ def test_without_the_library_the_error_comes_first_and_names_the_extra(tmp_path,
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r'pip install "minigrad\[tensorboard\]"'):
-        conduct(settings(tmp_path, tensorboard=tmp_path / "events"), lambda _: pytest.fail("began"))
+        fit(settings(tmp_path, tensorboard=tmp_path / "events"), lambda _: pytest.fail("began"))
     assert not (tmp_path / "events").exists()
 
 
 def test_a_file_is_no_directory(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
-        conduct(settings(tmp_path, tensorboard=tmp_path / "file"), lambda _: pytest.fail("began"))
+        fit(settings(tmp_path, tensorboard=tmp_path / "file"), lambda _: pytest.fail("began"))
 
 
 def test_parameters_may_have_16_bits(tmp_path):
@@ -163,5 +163,5 @@ def test_parameters_may_have_16_bits(tmp_path):
             super().__init__(settings)
             self.model.append(mg.nn.Linear(2, 2).to("float16"))
 
-    conduct(settings(tmp_path / "out", steps=2, validations=1, tensorboard=tmp_path / "events"), Half)
+    fit(settings(tmp_path / "out", steps=2, validations=1, tensorboard=tmp_path / "events"), Half)
     assert "parameters/3.weight" in read(tmp_path / "events").Tags()["histograms"]

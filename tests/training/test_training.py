@@ -17,8 +17,8 @@ from minigrad import nn, optim
 from minigrad.models import char_lm
 from minigrad.training import checkpoints, watchers
 from minigrad.training import trainer as training
-from minigrad.training.settings import BaseSettings
-from minigrad.training.trainer import Task, Trainer, conduct
+from minigrad.training.settings import Settings
+from minigrad.training.trainer import Task, Trainer, fit
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -94,7 +94,7 @@ def toy(**attributes):
 
 
 def settings(out, **changes):
-    return BaseSettings(**{"out": out, "steps": 30, "lr": 0.03, "validations": 5} | changes)
+    return Settings(**{"out": out, "steps": 30, "lr": 0.03, "validations": 5} | changes)
 
 
 def weights(out):
@@ -115,21 +115,21 @@ def without_times(data):
 
 @pytest.mark.parametrize("stop", [1, 6, 7, 8, 13, 20, 30])
 def test_a_resumed_run_is_one_that_was_never_interrupted(stop, backend, tmp_path):
-    whole = conduct(settings(tmp_path / "whole", backend=backend), Toy)
+    whole = fit(settings(tmp_path / "whole", backend=backend), Toy)
     with pytest.raises(Stop):
-        conduct(settings(tmp_path / "cut", backend=backend), toy(stop_in=stop))
-    resumed = conduct(settings(tmp_path / "cut", backend=backend, resume=True), Toy)
+        fit(settings(tmp_path / "cut", backend=backend), toy(stop_in=stop))
+    resumed = fit(settings(tmp_path / "cut", backend=backend, resume=True), Toy)
     assert without_times(resumed) == without_times(whole)
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
     assert list(map(without_times, log(tmp_path / "cut"))) == list(map(without_times, log(tmp_path / "whole")))
 
 
 def test_it_can_be_interrupted_again_and_again(tmp_path):
-    whole = conduct(settings(tmp_path / "whole"), Toy)
+    whole = fit(settings(tmp_path / "whole"), Toy)
     for _ in range(3):
         with pytest.raises(Stop):
-            conduct(settings(tmp_path / "cut", resume=True), toy(stop_in=9))
-    assert without_times(conduct(settings(tmp_path / "cut", resume=True), Toy)) == without_times(whole)
+            fit(settings(tmp_path / "cut", resume=True), toy(stop_in=9))
+    assert without_times(fit(settings(tmp_path / "cut", resume=True), Toy)) == without_times(whole)
 
 
 KILLED = """
@@ -172,52 +172,52 @@ def test_a_killed_process_is_resumed_to_the_bit(where, tmp_path):
 
 
 def test_without_a_checkpoint_resuming_is_beginning(tmp_path, capsys):
-    fresh = conduct(settings(tmp_path / "a"), Toy)
-    resumed = conduct(settings(tmp_path / "b", resume=True), Toy)
+    fresh = fit(settings(tmp_path / "a"), Toy)
+    resumed = fit(settings(tmp_path / "b", resume=True), Toy)
     assert without_times(fresh) == without_times(resumed)
     assert "starting from the beginning" in capsys.readouterr().out
 
 
 def test_a_finished_run_that_is_resumed_writes_its_results_again(tmp_path):
-    first = conduct(settings(tmp_path), Toy)
+    first = fit(settings(tmp_path), Toy)
     content = weights(tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    again = conduct(settings(tmp_path, resume=True), Toy)
+    again = fit(settings(tmp_path, resume=True), Toy)
     assert without_times(first) == without_times(again)
     assert weights(tmp_path) == content
 
 
 def test_a_run_that_starts_anew_leaves_nothing_of_the_old_one_to_resume_from(tmp_path):
-    conduct(settings(tmp_path), Toy)
+    fit(settings(tmp_path), Toy)
     with pytest.raises(Stop):
-        conduct(settings(tmp_path, seed=1), toy(stop_in=2))
+        fit(settings(tmp_path, seed=1), toy(stop_in=2))
     assert not (tmp_path / checkpoints.NAME).exists()
     assert len(log(tmp_path)) == 1
 
 
 def test_other_settings_cannot_be_resumed_with(tmp_path):
-    conduct(settings(tmp_path), Toy)
+    fit(settings(tmp_path), Toy)
     with pytest.raises(ValueError, match=r"--lr was 0\.03, not 0\.1; --steps was 30, not 31"):
-        conduct(settings(tmp_path, resume=True, lr=0.1, steps=31), Toy)
+        fit(settings(tmp_path, resume=True, lr=0.1, steps=31), Toy)
     moved = tmp_path / "moved"
     moved.mkdir()
     (tmp_path / checkpoints.NAME).rename(moved / checkpoints.NAME)
-    conduct(settings(moved, resume=True, threads=2), Toy)  # these two do not decide what is learned
+    fit(settings(moved, resume=True, threads=2), Toy)  # these two do not decide what is learned
 
 
 def test_other_data_cannot_be_resumed_with(tmp_path):
-    conduct(settings(tmp_path), Toy)
+    fit(settings(tmp_path), Toy)
     with pytest.raises(ValueError, match="other data"):
-        conduct(settings(tmp_path, resume=True), toy(about=lambda self: {"inputs": 4}))
+        fit(settings(tmp_path, resume=True), toy(about=lambda self: {"inputs": 4}))
 
 
 def test_other_files_cannot_be_resumed_from(tmp_path):
-    conduct(settings(tmp_path), Toy)
+    fit(settings(tmp_path), Toy)
     with pytest.raises(ValueError, match="not what minigrad other writes"):
-        conduct(settings(tmp_path, resume=True), toy(format="minigrad other 1"))
+        fit(settings(tmp_path, resume=True), toy(format="minigrad other 1"))
     (tmp_path / checkpoints.NAME).write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="not a safetensors file"):
-        conduct(settings(tmp_path, resume=True), Toy)
+        fit(settings(tmp_path, resume=True), Toy)
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------------
@@ -302,10 +302,8 @@ def test_there_are_no_more_validations_than_steps():
 @pytest.mark.parametrize(("mode", "best"), [("min", 18), ("max", 24), (None, 30)])
 def test_the_best_weights_are_kept(mode, best, tmp_path):
     task = toy(measures=[2.0, 1.0, 0.5, 3.0, 1.0, 7.0], kept=mode and ("error", mode))
-    metrics = conduct(settings(tmp_path / "all"), task)
-    shorter = conduct(
-        settings(tmp_path / "part", steps=best, validations=best // 6), toy(kept=None, measures=[1.0] * 9)
-    )
+    metrics = fit(settings(tmp_path / "all"), task)
+    shorter = fit(settings(tmp_path / "part", steps=best, validations=best // 6), toy(kept=None, measures=[1.0] * 9))
     assert metrics["kept_step"] == best == shorter["steps"]
     assert weights(tmp_path / "all") == weights(tmp_path / "part")
     assert metrics["results"]["error"] == 7.0
@@ -320,7 +318,7 @@ def test_what_is_no_number_is_not_the_best():
 
 @pytest.mark.parametrize(("patience", "steps"), [(0, 30), (1, 18), (2, 24), (3, 30)])
 def test_training_stops_early_after_looks_without_improvement(patience, steps, tmp_path, capsys):
-    metrics = conduct(settings(tmp_path, patience=patience), toy(measures=[2.0, 1.0, 1.0, 1.5, 0.5, 9.0]))
+    metrics = fit(settings(tmp_path, patience=patience), toy(measures=[2.0, 1.0, 1.0, 1.5, 0.5, 9.0]))
     assert metrics["steps"] == steps
     assert metrics["finished"]
     assert metrics["stopped_early"] == (steps < 30)
@@ -329,8 +327,8 @@ def test_training_stops_early_after_looks_without_improvement(patience, steps, t
 
 def test_a_run_that_stopped_early_stays_stopped(tmp_path):
     measures = [2.0, 1.0, 1.0, 9.0, 9.0]
-    conduct(settings(tmp_path, patience=1), toy(measures=list(measures)))
-    assert conduct(settings(tmp_path, patience=1, resume=True), Toy)["steps"] == 18
+    fit(settings(tmp_path, patience=1), toy(measures=list(measures)))
+    assert fit(settings(tmp_path, patience=1, resume=True), Toy)["steps"] == 18
 
 
 def test_patience_needs_something_to_watch():
@@ -344,7 +342,7 @@ def test_patience_needs_something_to_watch():
 
 
 def test_the_log_has_a_line_for_steps_and_for_validations(tmp_path):
-    metrics = conduct(settings(tmp_path), Toy)
+    metrics = fit(settings(tmp_path), Toy)
     lines = log(tmp_path)
     steps, validations = ([line for line in lines if key in line] for key in ("loss", "validation"))
     assert [line["loss"] for line in steps] == metrics["curve"]
@@ -355,12 +353,12 @@ def test_the_log_has_a_line_for_steps_and_for_validations(tmp_path):
 
 
 def test_a_long_run_logs_some_of_its_steps(tmp_path):
-    conduct(settings(tmp_path, steps=3 * watchers.LOG_LINES), Toy)
+    fit(settings(tmp_path, steps=3 * watchers.LOG_LINES), Toy)
     assert [line["step"] for line in log(tmp_path) if "loss" in line] == list(range(3, 601, 3))
 
 
 def test_the_metrics_are_those_in_the_file(tmp_path):
-    metrics = conduct(settings(tmp_path), toy(scale=2.0, unit="doubles"))
+    metrics = fit(settings(tmp_path), toy(scale=2.0, unit="doubles"))
     assert metrics == json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["settings"]["steps"] == metrics["steps"] == len(metrics["curve"]) == 30
     assert metrics["unit"] == "doubles"
@@ -415,10 +413,10 @@ def test_a_loss_that_is_not_finite_ends_the_run(bad, tmp_path):
             return super().loss(batch) + (bad if self.count == 9 else 0.0)
 
     with pytest.raises(ValueError, match=f"failed in step 9: the loss is {bad}"):
-        conduct(settings(tmp_path), Bad)
+        fit(settings(tmp_path), Bad)
     assert [line["step"] for line in log(tmp_path) if "loss" in line] == list(range(1, 9))
     assert log(tmp_path)[-1] == {"step": 9, "error": f"the loss is {bad}; a lower --lr or --clip may help"}
-    resumed = conduct(settings(tmp_path, resume=True), Toy)
+    resumed = fit(settings(tmp_path, resume=True), Toy)
     assert resumed["finished"]
     assert not any("error" in line for line in log(tmp_path))
 
@@ -443,7 +441,7 @@ def test_interrupted_before_the_first_step_there_is_nothing_to_write(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        conduct(settings(tmp_path), Interrupted)
+        fit(settings(tmp_path), Interrupted)
     assert not list(tmp_path.iterdir())
 
 
@@ -455,7 +453,7 @@ def test_settings_that_cannot_be():
 
 def test_names_of_two_words_have_a_hyphen_as_on_the_command_line():
     @dataclasses.dataclass(frozen=True, kw_only=True)
-    class Wide(BaseSettings):
+    class Wide(Settings):
         beam_width: int = dataclasses.field(default=1, metadata={"help": "", "minimum": 1, "choices": ()})
 
     with pytest.raises(ValueError, match="--beam-width must be at least 1, not 0"):
@@ -469,7 +467,7 @@ def test_what_a_program_carries_is_in_its_checkpoint(tmp_path, monkeypatch):
     text.write_text("abcdefgh ijkl\n" * 60)
     options = dict(text=text, steps=20, hidden=8, embedding=4, batch=2, length=8, validations=3, layers=2)
     for cell in char_lm.CELLS:
-        whole = conduct(char_lm.Settings(**options, cell=cell, out=tmp_path / f"{cell} whole"), char_lm.Task)
+        whole = fit(char_lm.Settings(**options, cell=cell, out=tmp_path / f"{cell} whole"), char_lm.Task)
         cut = char_lm.Settings(**options, cell=cell, out=tmp_path / cell)
 
         class Cut(char_lm.Task):
@@ -482,7 +480,7 @@ def test_what_a_program_carries_is_in_its_checkpoint(tmp_path, monkeypatch):
                 return super().loss(batch)
 
         with pytest.raises(Stop):
-            conduct(cut, Cut)
-        resumed = conduct(dataclasses.replace(cut, resume=True), char_lm.Task)
+            fit(cut, Cut)
+        resumed = fit(dataclasses.replace(cut, resume=True), char_lm.Task)
         assert resumed["curve"] == whole["curve"]
         assert weights(tmp_path / cell) == weights(tmp_path / f"{cell} whole")

@@ -9,7 +9,7 @@ from watched import Remember, settings
 import minigrad as mg
 from minigrad.tools.gradflow import GradientFlow
 from minigrad.training import trainer as training
-from minigrad.training.trainer import Trainer, conduct
+from minigrad.training.trainer import Trainer, fit
 from minigrad.training.watchers import End, Step, Validation, Watcher
 
 pytest.importorskip("safetensors")
@@ -131,7 +131,7 @@ def test_a_program_without_recurrence_has_no_flow_and_says_why():
 def test_a_watched_training_computes_the_same_to_the_bit(backend, tmp_path):
     curves = []
     for name, live in (("alone", False), ("watched", True)):
-        metrics = conduct(settings(tmp_path / name, backend=backend, live=live), Remember)
+        metrics = fit(settings(tmp_path / name, backend=backend, live=live), Remember)
         curves.append((metrics["curve"], metrics["gradient_norm"], metrics["validations"]))
     assert curves[0] == curves[1]
     contents = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("alone", "watched")]
@@ -151,7 +151,7 @@ def test_a_run_may_be_resumed_with_or_without_the_page(tmp_path):
                 raise Stop
             return ""
 
-    whole = conduct(settings(tmp_path / "whole"), Remember)
+    whole = fit(settings(tmp_path / "whole"), Remember)
     with pytest.raises(Stop):
-        conduct(settings(tmp_path / "cut", live=True), Cut)
-    assert conduct(settings(tmp_path / "cut", resume=True), Remember)["curve"] == whole["curve"]
+        fit(settings(tmp_path / "cut", live=True), Cut)
+    assert fit(settings(tmp_path / "cut", resume=True), Remember)["curve"] == whole["curve"]

@@ -9,7 +9,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.training.live.feed import Feed
 from minigrad.training.live.server import serve
-from minigrad.training.settings import BaseSettings
+from minigrad.training.settings import Settings
 from minigrad.training.trainer import Task, Trainer
 from minigrad.training.watchers import End, Step
 
@@ -49,7 +49,7 @@ class Remember(Task):
 
 
 def settings(out, **changes):
-    return BaseSettings(**{"out": out, "steps": 24, "lr": 0.01, "validations": 4} | changes)
+    return Settings(**{"out": out, "steps": 24, "lr": 0.01, "validations": 4} | changes)
 
 
 def filled(steps=3, validations=(), **end):
