@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minigrad import nn
 
 from .settings import writable
-from .watchers import End, Step, Validation, Watcher
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .watchers import End, Step, Training, Validation, Watcher
 
 
 class TensorBoard(Watcher):
@@ -37,15 +34,15 @@ class TensorBoard(Watcher):
         self._writer: Any = None
         writable(directory)
 
-    def begin(self, trainer: Trainer) -> None:
-        self._model: nn.Module = trainer.task.model
-        self._scale = trainer.task.scale
+    def begin(self, training: Training) -> None:
+        self._model: nn.Module = training.task.model
+        self._scale = training.task.scale
         # The second is in a file's name, and readers go by the names: those of one second need a number.
         number = sum(1 for _ in self.directory.glob("events.out.tfevents.*"))
         suffix = f".{number:04d}"
-        self._writer = self._make(str(self.directory), purge_step=trainer.step + 1, filename_suffix=suffix)
-        if not trainer.step:
-            rows = [f"    {name} = {value}" for name, value in trainer.settings.plain().items()]
+        self._writer = self._make(str(self.directory), purge_step=training.step + 1, filename_suffix=suffix)
+        if not training.step:
+            rows = [f"    {name} = {value}" for name, value in training.settings.plain().items()]
             self._writer.add_text("settings", "\n".join(rows), 1)
 
     def step(self, step: Step) -> None:

@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from minigrad.tools.gradflow import GradientFlow
 
 from . import files
 from .progress import Progress, smoothed
+from .settings import Settings
 from .task import Task
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
 
 LOG = "log.jsonl"
 LOG_LINES = 200  # with the loss, spread over the steps
+
+
+class Training(Protocol):
+    """A training as its watchers see it: to be read, not to be changed. A `Trainer` is one.
+
+    Attributes:
+        task, settings: what is learned, and how.
+        step, epoch: how many steps were taken, and the epoch, from 0.
+        losses, norms: the loss and the norm of the whole gradient of each step.
+        validations: what was measured: {"step": n, measure: value, ...}.
+        seconds: the time that the steps took.
+    """
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def losses(self) -> Sequence[float]: ...
+    @property
+    def norms(self) -> Sequence[float]: ...
+    @property
+    def validations(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def seconds(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -71,7 +98,7 @@ class End:
 class Watcher:
     """Base class: is told everything, and does nothing.
 
-    A watcher only looks: it draws no random numbers, and changes neither the task nor the trainer.
+    A watcher only looks: it draws no random numbers, and changes neither the task nor the training.
 
     Attributes:
         flow: whether it wants the gradient flow of the step before each validation, for which that step is recorded.
@@ -79,8 +106,8 @@ class Watcher:
 
     flow = False
 
-    def begin(self, trainer: Trainer) -> None:
-        """Training begins, or goes on after `trainer.step`."""
+    def begin(self, training: Training) -> None:
+        """Training begins, or goes on after `training.step`."""
 
     def step(self, step: Step) -> None:
         """A step was taken."""
@@ -105,10 +132,10 @@ class Log(Watcher):
         self.path = path
         self._every = 1
 
-    def begin(self, trainer: Trainer) -> None:
-        self._every = max(1, trainer.settings.steps // LOG_LINES)
-        if trainer.step:
-            _cut(self.path, trainer.step)
+    def begin(self, training: Training) -> None:
+        self._every = max(1, training.settings.steps // LOG_LINES)
+        if training.step:
+            _cut(self.path, training.step)
         else:
             self.path.unlink(missing_ok=True)
 
@@ -134,10 +161,10 @@ class Display(Watcher):
     def __init__(self) -> None:
         self._progress: Progress | None = None
 
-    def begin(self, trainer: Trainer) -> None:
-        self._task: Task = trainer.task
-        self._losses = trainer.losses
-        self._progress = Progress(trainer.settings.steps, trainer.step)
+    def begin(self, training: Training) -> None:
+        self._task: Task = training.task
+        self._losses = training.losses
+        self._progress = Progress(training.settings.steps, training.step)
         self._progress.__enter__()
 
     def step(self, step: Step) -> None:

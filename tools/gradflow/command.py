@@ -18,7 +18,7 @@ from minigrad.models import program
 from minigrad.models.cells import CELLS
 from minigrad.training.settings import writable
 from minigrad.training.trainer import Trainer
-from minigrad.training.watchers import Step, Watcher
+from minigrad.training.watchers import Step, Training, Watcher
 
 from ..figure import figure
 from .flow import GradientFlow, gradient_flow
@@ -158,9 +158,9 @@ class Measures(Watcher):
         self._program, self._steps, self._every = from_program, steps, every
         self._before: Snapshot | None = None
 
-    def begin(self, trainer: Trainer) -> None:
-        self._model, self._last = trainer.task.model, trainer.settings.steps
-        self._measure(trainer.step)
+    def begin(self, training: Training) -> None:
+        self._model, self._last = training.task.model, training.settings.steps
+        self._measure(training.step)
 
     def step(self, step: Step) -> None:
         if self._before is not None:

@@ -5,14 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..watchers import End, Step, Validation, Watcher
+from ..watchers import End, Step, Training, Validation, Watcher
 from .feed import Feed
 from .server import serve
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
 
 LAST_WORD = 3.0  # seconds that an open page has to fetch how the training ended, before the process ends
 
@@ -39,8 +34,8 @@ class LivePage(Watcher):
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
         print(f"watching: {self.url}", flush=True)
 
-    def begin(self, trainer: Trainer) -> None:
-        self.feed.begin(trainer)
+    def begin(self, training: Training) -> None:
+        self.feed.begin(training)
 
     def step(self, step: Step) -> None:
         self.feed.step(step)

@@ -8,16 +8,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minigrad.tools.gradflow import GradientFlow
 
-from ..watchers import End, Step, Validation
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from ..watchers import End, Step, Training, Validation
 
 AT_ONCE = 20_000  # steps in one answer; the page asks again for the others
 RECENT = 100  # steps that the speed is measured over
@@ -45,31 +42,31 @@ class Feed:
 
     # --- the training writes ------------------------------------------------------------------------------------------
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, training: Training) -> None:
         """Training begins, or goes on: what was before is shown too, as far as it is known."""
-        task = trainer.task
+        task = training.task
         about = {
             "program": task.format,
             "introduction": task.introduction(),
-            "steps": trainer.settings.steps,
+            "steps": training.settings.steps,
             "unit": task.unit,
             "scale": task.scale,
             "shown": task.shown,
             "levels": [[name, number(value)] for name, value in task.levels],
         }
-        past = [dict(v) for v in trainer.validations]
+        past = [dict(v) for v in training.validations]
         with self._lock:
             self._about = about
-            self._losses = [number(x) for x in trainer.losses]
-            self._norms = [number(x) for x in trainer.norms]
-            self._rates = [None] * trainer.step
+            self._losses = [number(x) for x in training.losses]
+            self._norms = [number(x) for x in training.norms]
+            self._rates = [None] * training.step
             self._validations = [
                 {"step": v.pop("step"), "measures": _numbers(v), "example": "", "flow": None, "note": ""} for v in past
             ]
             self._state = TRAINING
-            self._now = {"epoch": trainer.epoch, "seconds": trainer.seconds}
-            self._recent.append(trainer.seconds)
-            self._begun = time.monotonic(), trainer.step
+            self._now = {"epoch": training.epoch, "seconds": training.seconds}
+            self._recent.append(training.seconds)
+            self._begun = time.monotonic(), training.step
 
     def step(self, step: Step) -> None:
         """A step was taken."""
