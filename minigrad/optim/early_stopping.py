@@ -19,7 +19,7 @@ class EarlyStopping:
                 break
 
     Args:
-        patience: after this many values in a row without an improvement `stop` is true; at least 1.
+        patience: after this many values in a row without an improvement `stop` is true; at least 1. `math.inf`: never.
         mode: "min" if the metric should fall, "max" if it should rise.
         min_delta: an improvement is a change of more than this, in the metric's unit. NaN never is one.
 
@@ -31,7 +31,7 @@ class EarlyStopping:
     Raises ValueError for another mode, for a patience below 1 and for a negative min_delta.
     """
 
-    def __init__(self, patience: int = 10, mode: str = "min", min_delta: float = 0.0) -> None:
+    def __init__(self, patience: float = 10, mode: str = "min", min_delta: float = 0.0) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"EarlyStopping: mode is 'min' or 'max', not {mode!r}")
         if not patience >= 1:

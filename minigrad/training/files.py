@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minigrad import nn
+from minigrad.extras import extra
 
 M = TypeVar("M", bound=nn.Module)
 
 
-def save(model: nn.Module, path: Path, format: str, about: Mapping[str, Any]) -> None:
+def save(model: nn.Module, path: str | Path, format: str, about: Mapping[str, Any]) -> None:
     """Write the weights of a model, with what is needed to rebuild it. The same model gives the same bytes.
 
     Args:
@@ -29,7 +30,7 @@ def save(model: nn.Module, path: Path, format: str, about: Mapping[str, Any]) ->
     write(path, {name: t.numpy() for name, t in model.state_dict().items()}, format, about)
 
 
-def load(path: Path, format: str, build: Callable[[Any], M]) -> M:
+def load(path: str | Path, format: str, build: Callable[[Any], M]) -> M:
     """Read a model that `save` wrote, onto the default backend.
 
     Args:
@@ -39,9 +40,13 @@ def load(path: Path, format: str, build: Callable[[Any], M]) -> M:
 
     Raises OSError if there is none, ValueError for another kind of file or damaged contents.
     """
+    path = Path(path)
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():
-        raise FileNotFoundError(f"there is no model {path}; make one with: minigrad train {program_of(format)}")
+        program = program_of(format)
+        raise FileNotFoundError(
+            f"there is no model {path}" + (f"; make one with: minigrad train {program}" if program else "")
+        )
     tensors, about = read(path, format)
     try:
         model = build(about)
@@ -51,21 +56,22 @@ def load(path: Path, format: str, build: Callable[[Any], M]) -> M:
     return model
 
 
-def program_of(format: str) -> str:
-    """The program that writes a format: char-lm for "minigrad char-lm 1"."""
-    return format.split()[1]
+def program_of(format: Any) -> str | None:
+    """The program that writes a format: char-lm for "minigrad char-lm 1". None for a format of somebody else."""
+    words = str(format).split()
+    return words[1] if len(words) >= 3 and words[0] == "minigrad" else None
 
 
-def write(path: Path, tensors: Mapping[str, np.ndarray], format: str, about: Any) -> None:
+def write(path: str | Path, tensors: Mapping[str, np.ndarray], format: str, about: Any) -> None:
     """Write arrays by name, and plain data, as `read` finds them. Raises as `save` does."""
     # One entry: safetensors writes several in any order, and the same contents should be the same file. C order: of
     # other arrays it writes the memory as it lies.
     entry = json.dumps({"format": format, "about": about})
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    replace(path, library().numpy.save(arrays, {"minigrad": entry}))
+    replace(Path(path), library().numpy.save(arrays, {"minigrad": entry}))
 
 
-def read(path: Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
+def read(path: str | Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays and the plain data of a file. Raises OSError, ValueError for another kind of file, ImportError."""
     safetensors = library()
     try:
@@ -76,9 +82,10 @@ def read(path: Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
         raise ValueError(f"{path} is not a safetensors file, or damaged: {error}") from None
     found = entry.get("format")
     if found != format:
+        wanted, other = program_of(format), None if str(found).endswith(" checkpoint") else program_of(found)
         raise ValueError(
-            f"{path} is not what minigrad {program_of(format)} writes: its format is {found!r}, not {format!r}"
-            + (f"; minigrad {found.split()[1]} reads it" if len(str(found).split()) == 3 else "")
+            f"{path} is not what {f'minigrad {wanted} writes' if wanted else 'it should be'}: its format is {found!r}, "
+            f"not {format!r}" + (f"; minigrad {other} reads it" if other else "")
         )
     return tensors, entry["about"]
 
@@ -95,8 +102,5 @@ def replace(path: Path, content: bytes) -> None:
 
 def library() -> Any:
     """The safetensors package. Raises ImportError, which says what to install."""
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(f'model files need safetensors ({error}): pip install "minigrad[models]"') from error
-    return safetensors
+    extra("safetensors.numpy", "model files need safetensors", "models")
+    return extra("safetensors", "model files need safetensors", "models")

@@ -26,7 +26,14 @@ class Settings:
 
     With `quick`, settings that are not given have the values of `QUICK`; those that are given have theirs.
 
-    Raises ValueError for a number that is too small, and for a word that is none of the choices.
+    A path may be given as text. Raises ValueError for a number that is too small, and for a word that is none of the
+    choices.
+
+    A program of its own may have more settings, each a `setting`:
+
+        @dataclass(frozen=True, kw_only=True)
+        class MySettings(Settings):
+            hidden: int = setting(64, "Features of the state.", 1)
     """
 
     out: Path = setting(Path("out"), "Directory for the results.")
@@ -59,7 +66,9 @@ class Settings:
         for name in (self.QUICK.keys() - self._given) if self.quick else ():
             object.__setattr__(self, name, self.QUICK[name])
         for f in fields(self):
-            value, minimum, choices = getattr(self, f.name), f.metadata["minimum"], f.metadata["choices"]
+            if "Path" in str(f.type) and isinstance(getattr(self, f.name), str):
+                object.__setattr__(self, f.name, Path(getattr(self, f.name)))
+            value, minimum, choices = getattr(self, f.name), f.metadata.get("minimum"), f.metadata.get("choices")
             if minimum is not None and not (value >= minimum and math.isfinite(value)):
                 raise ValueError(f"{option(f.name)} must be at least {minimum:g}, not {value}")
             if choices and value not in choices:

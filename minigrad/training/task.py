@@ -1,20 +1,39 @@
-"""What a program says about its training: the model, the batches, the loss, and what is measured and kept."""
+"""What is to be learned: the model, the batches, the loss, and what is measured and kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 
 class Task:
-    """What is to be learned. Base class: a program defines `batches`, `loss`, and as much of the rest as it needs.
+    """What is to be learned: a model, its loss and its batches; or a subclass that defines the methods it needs.
 
-    A task is made on the default backend, with the default generators seeded. `__init__` of the subclass calls that of
-    this class and then sets `model` and `optimizer`.
+        def task(settings):
+            model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
+            return Task(settings, model, lambda x, y: F.mse_loss(model(x), y), batches, held_out)
+
+        fit(Settings(steps=500, patience=3), task)
+
+    `fit` calls such a function, or a subclass, on the backend of the settings, with the default generators seeded.
+    `__init__` of a subclass may call that of this class with the settings alone, and then set `model` and `optimizer`.
+
+    Args:
+        settings: how to train.
+        model: the parameters to learn.
+        loss: of a batch, a tensor of shape (). A batch that is a tuple comes as several arguments, any other as one.
+        batches: those of an epoch: a list, or another object to go through anew in each epoch; or a function of the
+            epoch (0, 1, ...), which gives the same for the same epoch each time.
+        held_out: batches alike. Validations give the mean of their losses as "loss", and the weights with which it was
+            least are kept; with none, the last weights are.
+        optimizer: Adam with the learning rate of the settings, if None.
+        schedule: as the attribute.
+        measure: further measures for validations, by name; a function without arguments.
 
     Attributes:
         format: the kind of model and its version, for files: "minigrad char-lm 1".
@@ -23,23 +42,51 @@ class Task:
         scale: a loss times this is in `unit`.
         shown: the measure of `validate` that is drawn beside the curve, in the same unit; None: none.
         levels: names and values of horizontal lines to compare the curve with.
-        schedule: of the learning rate, stepped after each update.
+        schedule: of the learning rate, stepped after each update; `ReduceLROnPlateau` after each validation, with the
+            measure that is kept, or else shown.
         carried: what goes from batch to batch: nested tensors, or None. Its history is cut off after each step.
+
+    Raises TypeError for batches that can be gone through once only, ValueError for `held_out` without a batch.
     """
 
-    format: str
+    format: str = "model 1"
     kept: tuple[str, str] | None = None
     unit: str = "loss"
     scale: float = 1.0
     shown: str | None = "loss"
     levels: Sequence[tuple[str, float]] = ()
-    schedule: optim.lr_scheduler.LRScheduler | None = None
+    schedule: LRScheduler | ReduceLROnPlateau | None = None
     carried: Any = None
     model: nn.Module
     optimizer: optim.Optimizer
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(
+        self,
+        settings: Any,
+        model: nn.Module | None = None,
+        loss: Callable[..., mg.Tensor] | None = None,
+        batches: Iterable[Any] | Callable[[int], Iterable[Any]] | None = None,
+        held_out: Iterable[Any] | None = None,
+        *,
+        optimizer: optim.Optimizer | None = None,
+        schedule: LRScheduler | ReduceLROnPlateau | None = None,
+        measure: Callable[[], Mapping[str, float]] | None = None,
+    ) -> None:
         self.settings = settings
+        self._loss, self._batches, self._measure = loss, batches, measure
+        if isinstance(batches, Iterator):
+            raise TypeError(
+                "batches end after one epoch, if they are an iterator: give a list, or a function of the epoch"
+            )
+        self._held_out = None if held_out is None else list(held_out)
+        if self._held_out is not None:
+            self.kept = ("loss", "min")
+            if not self._held_out:
+                raise ValueError("held_out has no batch to measure the loss on")
+        if model is not None:
+            self.model = model
+            self.optimizer = optim.Adam(model.parameters(), lr=settings.lr) if optimizer is None else optimizer
+            self.schedule = schedule
 
     def introduction(self) -> str:
         """What is going to happen, in a line."""
@@ -52,18 +99,28 @@ class Task:
         The same epoch has the same batches each time; resuming relies on it. So shuffle with
         `np.random.default_rng([seed, epoch])`.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not define batches()")
+        if self._batches is None:
+            raise NotImplementedError(f"{type(self).__name__} does not define batches()")
+        return self._batches(epoch) if callable(self._batches) else self._batches
 
     def loss(self, batch: Any) -> mg.Tensor:
         """The loss of one batch, a tensor of shape (); the model is in training mode."""
-        raise NotImplementedError(f"{type(self).__name__} does not define loss()")
+        if self._loss is None:
+            raise NotImplementedError(f"{type(self).__name__} does not define loss()")
+        return self._loss(*batch) if isinstance(batch, tuple) else self._loss(batch)
 
     def validate(self) -> dict[str, float]:
         """Measures on held-out data, by name. It leaves `carried` alone.
 
         The model is in evaluation mode and nothing is recorded, here and in the methods below but `write`.
         """
-        return {}
+        losses = [self.loss(batch).item() for batch in self._held_out or ()]
+        measures = {"loss": sum(losses) / len(losses)} if losses else {}
+        return measures if self._measure is None else measures | dict(self._measure())
+
+    def judged(self) -> tuple[str | None, str]:
+        """The measure of `validate` by which trainings are judged, and "min" or "max": that of `kept`, or `shown`."""
+        return self.kept or (self.shown, "min")
 
     def example(self) -> str:
         """What the model makes now (text that it writes, say), to be shown after each validation; may be empty."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad import nn
+from minigrad.extras import extra
 
 from .settings import writable
 from .watchers import End, Step, Training, Validation, Watcher
@@ -30,7 +31,7 @@ class TensorBoard(Watcher):
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._make = _library().SummaryWriter
+        self._make = extra("tensorboardX", "event files need tensorboardX", "tensorboard").SummaryWriter
         self._writer: Any = None
         writable(directory)
 
@@ -64,11 +65,3 @@ class TensorBoard(Watcher):
     def end(self, end: End) -> None:
         if self._writer is not None:
             self._writer.close()
-
-
-def _library() -> Any:
-    try:
-        import tensorboardX
-    except ImportError as error:
-        raise ImportError(f'event files need tensorboardX ({error}): pip install "minigrad[tensorboard]"') from error
-    return tensorboardX

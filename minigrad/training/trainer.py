@@ -19,6 +19,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim, tree
+from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from minigrad.tools.gradflow import GradientFlow, gradient_flow
 
 from . import checkpoints, divergence, files
@@ -52,6 +53,12 @@ class Trainer:
         self.norms: list[float] = []
         self.validations: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None  # of the validations: {"value", "step", "weights": arrays or None}
+        self._stopping = optim.EarlyStopping(self.settings.patience or math.inf, task.judged()[1])
+        if isinstance(task.schedule, ReduceLROnPlateau) and task.schedule.mode != self._stopping.mode:
+            raise ValueError(
+                f"{task.judged()[0]!r} is better when it is {self._stopping.mode}; the schedule has mode "
+                f"{task.schedule.mode!r}"
+            )
         self.epoch = self.position = 0
         self.seconds = 0.0
         self._batches: Iterator[Any] = iter(task.batches(0))
@@ -108,7 +115,7 @@ class Trainer:
                 raise divergence.Diverged(f"{error}; {divergence.ADVICE}") from None
         rate = task.optimizer.param_groups[0]["lr"]
         task.optimizer.step()
-        if task.schedule is not None:
+        if isinstance(task.schedule, LRScheduler):
             task.schedule.step()
         self.losses.append(value)
         self.norms.append(float(norm))
@@ -166,8 +173,7 @@ class Trainer:
     @property
     def stopped_early(self) -> bool:
         """Whether the last validations, `patience` of them, have brought no improvement."""
-        since = self.best["step"] if self.best else 0
-        return 0 < self.settings.patience <= sum(v["step"] > since for v in self.validations)
+        return self._stopping.stop
 
     @mg.no_grad()
     def _look(self, flow: GradientFlow | str | None = None) -> Validation:
@@ -177,21 +183,29 @@ class Trainer:
         measures = {name: float(value) for name, value in self.task.validate().items()}
         divergence.check_measures(self.task.model, measures)
         self.validations.append({"step": self.step, **measures})
-        if self.task.kept or self.settings.patience:
-            self._compare(measures)
+        self._judge(measures)
         return Validation(self.step, measures, self.task.example(), flow)
 
-    def _compare(self, measures: dict[str, float]) -> None:
-        """Keep the weights if they are the best so far."""
-        name, mode = self.task.kept or (self.task.shown, "min")
+    def _judge(self, measures: dict[str, float]) -> None:
+        """Keep the weights if they are the best so far, and tell the schedule, if it goes by what is measured."""
+        task, name = self.task, self.task.judged()[0]
+        uses = {
+            "which weights to keep": task.kept is not None,
+            "when --patience ends": self.settings.patience > 0,
+            "the learning rate": isinstance(task.schedule, ReduceLROnPlateau),
+        }
+        if not any(uses.values()):
+            return
         if name not in measures:
-            purpose = "which weights to keep" if self.task.kept else "when --patience ends"
-            given = ", ".join(measures) or "nothing"
-            raise ValueError(f"validate() is to give {name!r}, which decides {purpose}; it gives {given}")
-        value, sign = measures[name], 1 if mode == "min" else -1
-        if math.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"]):
-            weights = _weights(self.task.model) if self.task.kept else None
-            self.best = {"value": value, "step": self.step, "weights": weights}
+            purpose = next(use for use, wanted in uses.items() if wanted)
+            raise ValueError(
+                f"validate() is to give {name!r}, which decides {purpose}; it gives {', '.join(measures) or 'nothing'}"
+            )
+        value = measures[name]
+        if isinstance(task.schedule, ReduceLROnPlateau):
+            task.schedule.step(value)
+        if self._stopping.step(_judgeable(value)):
+            self.best = {"value": value, "step": self.step, "weights": _weights(task.model) if task.kept else None}
 
     # --- checkpoints --------------------------------------------------------------------------------------------------
 
@@ -233,6 +247,8 @@ class Trainer:
         task.carried = state["carried"]
         for name in HISTORY:
             setattr(self, name, state["history"][name])
+        for validation in self.validations:
+            self._stopping.step(_judgeable(validation.get(task.judged()[0] or "", math.nan)))
         self._batches = iter(task.batches(self.epoch))
         for _ in itertools.islice(self._batches, self.position):
             pass  # these batches were learned from
@@ -285,24 +301,33 @@ class Trainer:
         }
 
 
-def fit(settings: S, make: Callable[[S], Task]) -> dict[str, Any]:
+def fit(settings: S, make: Callable[[S], Task], watchers: Sequence[Watcher] = ()) -> dict[str, Any]:
     """Make a task, train it, and write what comes of it; also when training is interrupted by Ctrl-C after some steps.
 
-    Returns the metrics; then `finished` is false in them. Raises what the task raises, ValueError for a loss that is
-    not finite and for settings that do not fit the checkpoint, OSError (also for a port that is taken), ImportError for
-    a package that is not installed, BackendError.
+    Args:
+        settings: how to train.
+        make: makes the task: a subclass of `Task`, or a function. It is called on the backend of the settings, with the
+            default generators seeded.
+        watchers: who else is told what happens, beside the log, the display, and those that the settings ask for.
+
+    Writes into `settings.out`: model.safetensors, metrics.json, loss.png (the curve), log.jsonl and
+    checkpoint.safetensors, and what the task writes.
+
+    Returns the metrics; after an interruption, `finished` is false in them. Raises what the task raises, ValueError for
+    a loss that is not finite and for settings that do not fit the checkpoint, OSError (also for a port that is taken),
+    ImportError for a package that is not installed, BackendError.
     """
     with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads), ExitStack() as stack:
         # Numbers that are not finite end a training with a message; warnings from deep inside would only hide it.
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
         mg.manual_seed(settings.seed)
         out = writable(settings.out)
-        watchers = _watchers(settings)
-        for watcher in watchers:
+        watching = [*_watchers(settings), *watchers]
+        for watcher in watching:
             stack.callback(watcher.close)
         task = make(settings)
         say(task.introduction())
-        trainer = Trainer(task, out, watchers)
+        trainer = Trainer(task, out, watching)
         try:
             trainer.train()
         except KeyboardInterrupt:
@@ -332,6 +357,11 @@ def _flow(tape: mg.Tape, model: nn.Module) -> GradientFlow | str:
         return gradient_flow(tape, model)
     except ValueError as error:
         return str(error)
+
+
+def _judgeable(value: float) -> float:
+    """A measure as it counts for what is best: one that is not finite is none, in either direction."""
+    return value if math.isfinite(value) else math.nan
 
 
 def _weights(model: nn.Module) -> dict[str, np.ndarray]:
