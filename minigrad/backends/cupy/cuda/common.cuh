@@ -41,6 +41,14 @@ inline __device__ int64 first_element() { return int64(blockIdx.x) * blockDim.x 
 
 inline __device__ int64 all_threads() { return int64(gridDim.x) * blockDim.x; }
 
+// out[i] = value(i) for all elements.
+template <typename Value>
+__device__ void write_elements(real* __restrict__ out, int64 n, Value value) {
+    for (int64 i = first_element(); i < n; i += all_threads()) {
+        out[i] = real(value(i));
+    }
+}
+
 // --- kernels over rows -----------------------------------------------------------------------------------------------
 //
 // The threads of a row are those with the same threadIdx.y: either one warp, and the block has several rows, or the
@@ -55,6 +63,14 @@ const int MOST_THREADS = 1024;
 #define ROW_KERNEL extern "C" __global__ void __launch_bounds__(MOST_THREADS, 1)
 
 inline __device__ int64 row_of_thread() { return int64(blockIdx.x) * blockDim.y + threadIdx.y; }
+
+// Moves pointers to matrices on to the row of this thread. False if there is no such row.
+template <typename... Pointers>
+__device__ bool at_row(int64 rows, int64 n, Pointers&... matrices) {
+    const int64 row = row_of_thread();
+    ((matrices += row * n), ...);
+    return row < rows;
+}
 
 inline __device__ wide shuffle(wide value, int distance) { return __shfl_xor_sync(WHOLE_WARP, value, distance); }
 
@@ -85,4 +101,22 @@ __device__ Value merge_row(Value value) {
     value = merge_lanes(of_warp[threadIdx.x % warps], warps);
     __syncthreads();  // nobody writes the next values before everybody has read these
     return value;
+}
+
+// The sum of term(j) over the columns, by all threads of the row, for each of them.
+template <typename Term>
+__device__ wide row_sum(int64 n, Term term) {
+    wide total = 0;
+    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
+        total += term(j);
+    }
+    return merge_row(total);
+}
+
+// out[j] = value(j) for all columns.
+template <typename Value>
+__device__ void write_row(real* __restrict__ out, int64 n, Value value) {
+    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
+        out[j] = real(value(j));
+    }
 }

@@ -44,15 +44,23 @@ inline __device__ uint64 bits_of_element(const Words& words, int k) {
     return FROM_COUNTER == 4 ? uint64(words.w[k]) << 32 : words.pair(k);
 }
 
+// out[i] = value(words, k) for all elements, where a counter's words make PER of them, and this is number k of these.
+template <int PER, typename Element, typename Value>
+__device__ void write_random(uint64 key, uint64 offset, Element* __restrict__ out, int64 n, Value value) {
+    for (int64 i = first_element(); i * PER < n; i += all_threads()) {
+        const Words words = random_words(key, offset + i);
+        for (int k = 0; k < PER && i * PER + k < n; k++) {
+            out[i * PER + k] = value(words, k);
+        }
+    }
+}
+
 // Multiples of 2^-PRECISION in [0, 1): as fine as the type allows near 1, and nothing is rounded up to 1.
 KERNEL uniform_kernel(uint64 key, uint64 offset, real* __restrict__ out, int64 n) {
     const wide unit = wide(1) / wide(uint64(1) << PRECISION);
-    for (int64 i = first_element(); i * FROM_COUNTER < n; i += all_threads()) {
-        const Words words = random_words(key, offset + i);
-        for (int k = 0; k < FROM_COUNTER && i * FROM_COUNTER + k < n; k++) {
-            out[i * FROM_COUNTER + k] = real(wide(bits_of_element(words, k) >> (64 - PRECISION)) * unit);
-        }
-    }
+    write_random<FROM_COUNTER>(key, offset, out, n, [&](const Words& words, int k) {
+        return real(wide(bits_of_element(words, k) >> (64 - PRECISION)) * unit);
+    });
 }
 
 // In (0, 1], on a grid of 2^-32, or 2^-53 in float64: its logarithm is finite.
@@ -82,29 +90,16 @@ KERNEL normal_kernel(uint64 key, uint64 offset, real* __restrict__ out, int64 n)
 
 // True with probability threshold / 2^32.
 KERNEL bernoulli_kernel(uint64 key, uint64 offset, uint64 threshold, bool* __restrict__ out, int64 n) {
-    for (int64 i = first_element(); i * 4 < n; i += all_threads()) {
-        const Words words = random_words(key, offset + i);
-        for (int k = 0; k < 4 && i * 4 + k < n; k++) {
-            out[i * 4 + k] = words.w[k] < threshold;
-        }
-    }
+    write_random<4>(key, offset, out, n, [&](const Words& words, int k) { return words.w[k] < threshold; });
 }
 
 // low + floor(u * span) for u of 64 random bits in [0, 1).
 KERNEL integers_kernel(uint64 key, uint64 offset, int64 low, uint64 span, int64* __restrict__ out, int64 n) {
-    for (int64 i = first_element(); i * 2 < n; i += all_threads()) {
-        const Words words = random_words(key, offset + i);
-        for (int k = 0; k < 2 && i * 2 + k < n; k++) {
-            out[i * 2 + k] = int64(uint64(low) + __umul64hi(words.pair(k), span));
-        }
-    }
+    write_random<2>(key, offset, out, n, [&](const Words& words, int k) {
+        return int64(uint64(low) + __umul64hi(words.pair(k), span));
+    });
 }
 
 KERNEL bits64_kernel(uint64 key, uint64 offset, uint64* __restrict__ out, int64 n) {
-    for (int64 i = first_element(); i * 2 < n; i += all_threads()) {
-        const Words words = random_words(key, offset + i);
-        for (int k = 0; k < 2 && i * 2 + k < n; k++) {
-            out[i * 2 + k] = words.pair(k);
-        }
-    }
+    write_random<2>(key, offset, out, n, [](const Words& words, int k) { return words.pair(k); });
 }

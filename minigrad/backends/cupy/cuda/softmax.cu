@@ -4,71 +4,41 @@
 #include "softmax.cuh"
 
 ROW_KERNEL softmax_kernel(const real* __restrict__ x, real* __restrict__ out, int64 rows, int64 n) {
-    const int64 row = row_of_thread();
-    if (row >= rows) {
+    if (!at_row(rows, n, x, out)) {
         return;
     }
-    x += row * n;
-    out += row * n;
     const Exponentials e = softmax_exponentials(x, n);
     const wide inverse = wide(1) / e.sum;
-    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
-        out[j] = real(exp(wide(x[j]) - e.top) * inverse);
-    }
+    write_row(out, n, [&](int64 j) { return exp(wide(x[j]) - e.top) * inverse; });
 }
 
 // y is the softmax.
 ROW_KERNEL softmax_vjp_kernel(const real* __restrict__ g, const real* __restrict__ y, real* __restrict__ out,
                               int64 rows, int64 n) {
-    const int64 row = row_of_thread();
-    if (row >= rows) {
+    if (!at_row(rows, n, g, y, out)) {
         return;
     }
-    g += row * n;
-    y += row * n;
-    out += row * n;
-    wide dot = 0;
-    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
-        dot += wide(g[j]) * wide(y[j]);
-    }
-    dot = merge_row(dot);
-    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
-        out[j] = real(wide(y[j]) * (wide(g[j]) - dot));
-    }
+    const wide dot = row_sum(n, [&](int64 j) { return wide(g[j]) * wide(y[j]); });
+    write_row(out, n, [&](int64 j) { return wide(y[j]) * (wide(g[j]) - dot); });
 }
 
 ROW_KERNEL log_softmax_kernel(const real* __restrict__ x, real* __restrict__ out, int64 rows, int64 n) {
-    const int64 row = row_of_thread();
-    if (row >= rows) {
+    if (!at_row(rows, n, x, out)) {
         return;
     }
-    x += row * n;
-    out += row * n;
     const Exponentials e = softmax_exponentials(x, n);
     const wide log_sum = log(e.sum);
-    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
-        out[j] = real((wide(x[j]) - e.top) - log_sum);
-    }
+    write_row(out, n, [&](int64 j) { return (wide(x[j]) - e.top) - log_sum; });
 }
 
 // y is the logarithm of the softmax.
 ROW_KERNEL log_softmax_vjp_kernel(const real* __restrict__ g, const real* __restrict__ y, real* __restrict__ out,
                                   int64 rows, int64 n) {
-    const int64 row = row_of_thread();
-    if (row >= rows) {
+    if (!at_row(rows, n, g, y, out)) {
         return;
     }
-    g += row * n;
-    y += row * n;
-    out += row * n;
-    wide total = 0;
-    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
-        total += wide(g[j]);
-    }
-    total = merge_row(total);
-    for (int64 j = threadIdx.x; j < n; j += blockDim.x) {
-        out[j] = real(wide(g[j]) - exp(wide(y[j])) * total);
-    }
+    const wide total = row_sum(n, [&](int64 j) { return wide(g[j]); });
+    write_row(out, n, [&](int64 j) { return wide(g[j]) - exp(wide(y[j])) * total; });
 }
 
 // out: (rows,).
