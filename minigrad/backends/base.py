@@ -267,7 +267,7 @@ class Backend(Composed):
         if velocity is None:
             done = self.run_step("sgd", (p, g), (lr, weight_decay))
         else:  # in the first step `velocity` becomes a copy of the gradient: that is left to the lines below
-            numbers = lr, momentum, dampening, nesterov, weight_decay
+            numbers = lr, momentum, 1 - dampening, nesterov, weight_decay
             done = not first and self.run_step("sgd_momentum", (p, g, velocity), numbers)
         if done:
             return
@@ -304,15 +304,16 @@ class Backend(Composed):
         xp: Any = self
         added, shrink = (0.0, 1.0 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
         rate, correction = lr / (1.0 - beta1**step), (1.0 - beta2**step) ** -0.5
-        if self.run_step("adam", (p, g, m, v), (beta1, beta2, eps, added, shrink, rate, correction)):
+        share1, share2 = 1 - beta1, 1 - beta2
+        if self.run_step("adam", (p, g, m, v), (share1, beta2, share2, eps, added, shrink, rate, correction)):
             return
         if shrink != 1:
             p *= shrink
         if added:
             g = g + added * p
-        m += (1 - beta1) * (g - m)
+        m += share1 * (g - m)
         v *= beta2
-        v += (1 - beta2) * (g * g)
+        v += share2 * (g * g)
         root = xp.sqrt(v)
         root *= correction
         root += eps

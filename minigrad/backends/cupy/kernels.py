@@ -7,7 +7,7 @@ CuPy than the object `lib` that it is given.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,37 @@ OUT_OF_RANGE = {
     CLASS_OUT_OF_RANGE: "a class index of cross_entropy",
     ROW_OUT_OF_RANGE: "a row index of an addition in place",
     INDEX_OUT_OF_RANGE: "an index",
+}
+
+# Kernels that are launched as they are called -> what their arguments are:
+#
+#     vector, matrix   arrays (N,) or (N, C) of one float type: a thread for each element, or a warp or block for a row
+#     array            another array: a truth value an element, an int64 or a float a row
+#     row              an array (C,), or None
+#     number           a number in the type that the kernel computes in
+#     count, flag      a whole number, a truth value
+#     noting           no argument, but says that the kernel sets bits in `flags`
+#
+# What they compute is said in `fused.py` and `base.py`.
+CALLS = {
+    "sigmoid": "vector vector",  # x, out
+    "sigmoid_vjp": "vector vector vector",  # g, y, out
+    "tanh_vjp": "vector vector vector",  # g, y, out
+    "erf": "vector vector",  # x, out
+    "dropout": "vector array number vector",  # x, mask, scale, out
+    "softmax": "matrix matrix",  # x, out
+    "softmax_vjp": "matrix matrix matrix",  # g, y, out
+    "log_softmax": "matrix matrix",  # x, out
+    "log_softmax_vjp": "matrix matrix matrix",  # g, y, out
+    "logsumexp": "matrix array",  # x, out
+    "cross_entropy": "matrix array count number array noting",  # x, targets, ignore_index, smoothing, out
+    "cross_entropy_vjp": "array matrix array count number matrix noting",  # g, x, targets, ignore_index, smoothing, out
+    "standardize": "matrix number matrix",  # x, eps, out
+    "layer_norm": "matrix row row number matrix",  # x, weight, bias, eps, out
+    "layer_norm_vjp": "matrix matrix number matrix",  # g, x, eps, out
+    "sgd": "vector vector number number",  # p, g, lr, weight_decay
+    "sgd_momentum": "vector vector vector number number number flag number",  # p, g, velocity, and `sgd_step`'s numbers
+    "adam": "vector vector vector vector" + 8 * " number",  # p, g, m, v, and the numbers of `adam_step`
 }
 
 # Launch sizes. Beyond MOST_BLOCKS, which is more than any GPU runs at once, each thread takes several elements.
@@ -83,7 +114,7 @@ def programs() -> Iterator[tuple[str, str, str, tuple[str, ...]]]:
 
 
 class CudaKernels:
-    """The kernels as functions of device arrays, on the current device and stream.
+    """The kernels as functions of device arrays, on the current device and stream: those of `CALLS`, and these.
 
     Arrays are C-contiguous and have elements. Where nothing else is said, they share one float type: float16, bfloat16,
     float32 or float64. The 16-bit types are computed with in float32. `out` is an array that the caller made.
@@ -115,74 +146,6 @@ class CudaKernels:
         """What to say about a value of `flags` that is not zero."""
         things = [thing for bit, thing in OUT_OF_RANGE.items() if flags & bit] or ["an index"]
         return f"{' and '.join(things)} was out of range in an earlier operation on the GPU"
-
-    # --- element-wise: vectors (N,) -----------------------------------------------------------------------------------
-
-    def sigmoid(self, x: Array, out: Array) -> None:
-        """1 / (1 + exp(-x))."""
-        self._elements("sigmoid", out, x, out)
-
-    def sigmoid_vjp(self, g: Array, y: Array, out: Array) -> None:
-        """g * y * (1 - y)."""
-        self._elements("sigmoid_vjp", out, g, y, out)
-
-    def tanh_vjp(self, g: Array, y: Array, out: Array) -> None:
-        """g * (1 - y^2)."""
-        self._elements("tanh_vjp", out, g, y, out)
-
-    def erf(self, x: Array, out: Array) -> None:
-        """The error function."""
-        self._elements("erf", out, x, out)
-
-    def dropout(self, x: Array, mask: Array, scale: float, out: Array) -> None:
-        """x * scale where a boolean mask is true, else 0, also where x is infinite or NaN."""
-        self._elements("dropout", out, x, mask, wide(out)(scale), out)
-
-    # --- rows: matrices (N, C) ----------------------------------------------------------------------------------------
-
-    def softmax(self, x: Array, out: Array) -> None:
-        """exp(x) / sum(exp(x))."""
-        self._rows("softmax", x, x, out)
-
-    def softmax_vjp(self, g: Array, y: Array, out: Array) -> None:
-        """y * (g - <g, y>), y being the softmax."""
-        self._rows("softmax_vjp", y, g, y, out)
-
-    def log_softmax(self, x: Array, out: Array) -> None:
-        """log(softmax(x))."""
-        self._rows("log_softmax", x, x, out)
-
-    def log_softmax_vjp(self, g: Array, y: Array, out: Array) -> None:
-        """g - exp(y) * sum(g), y being the log-softmax."""
-        self._rows("log_softmax_vjp", y, g, y, out)
-
-    def logsumexp(self, x: Array, out: Array) -> None:
-        """log(sum(exp(x))) into out (N,)."""
-        self._rows("logsumexp", x, x, out)
-
-    def cross_entropy(self, x: Array, targets: Array, ignore_index: int, smoothing: float, out: Array) -> bool:
-        """Losses out (N,) for classes targets (N,) of int64. True: a class out of range shows in `flags`."""
-        self._rows("cross_entropy", x, x, targets, np.int64(ignore_index), wide(x)(smoothing), out, after=(self.flags,))
-        return True
-
-    def cross_entropy_vjp(
-        self, g: Array, x: Array, targets: Array, ignore_index: int, smoothing: float, out: Array
-    ) -> None:
-        """(softmax(x) - wanted distribution) * g, for g (N,)."""
-        settings = np.int64(ignore_index), wide(x)(smoothing)
-        self._rows("cross_entropy_vjp", x, g, x, targets, *settings, out, after=(self.flags,))
-
-    def standardize(self, x: Array, eps: float, out: Array) -> None:
-        """(x - mean) / sqrt(variance + eps)."""
-        self._rows("standardize", x, x, wide(x)(eps), out)
-
-    def layer_norm(self, x: Array, weight: Array, bias: Array | None, eps: float, out: Array) -> None:
-        """standardize(x) * weight + bias for weight (C,) and bias (C,) or None."""
-        self._rows("layer_norm", x, x, weight, NULL if bias is None else bias, wide(x)(eps), out)
-
-    def layer_norm_vjp(self, g: Array, x: Array, eps: float, out: Array) -> None:
-        """Gradient of `standardize` for x."""
-        self._rows("layer_norm_vjp", x, g, x, wide(x)(eps), out)
 
     # --- indexing: index (N,) of int64 --------------------------------------------------------------------------------
 
@@ -220,51 +183,6 @@ class CudaKernels:
             grid = (n - 1) // LONG + 1, min((d - 1) // columns + 1, 64)
             self._function("add_long_runs", x.dtype.name)(grid, (columns, THREADS // columns), arguments)
 
-    # --- optimizer steps in place: vectors (N,) -----------------------------------------------------------------------
-
-    def sgd(self, p: Array, g: Array, lr: float, weight_decay: float) -> None:
-        """p -= lr * (g + weight_decay * p)."""
-        number = wide(p)
-        self._elements("sgd", p, p, g, number(lr), number(weight_decay))
-
-    def sgd_momentum(
-        self,
-        p: Array,
-        g: Array,
-        velocity: Array,
-        lr: float,
-        momentum: float,
-        dampening: float,
-        nesterov: bool,
-        weight_decay: float,
-    ) -> None:
-        """SGD with momentum; see Backend.sgd_step."""
-        number = wide(p)
-        rates = number(lr), number(momentum), number(1 - dampening)
-        self._elements("sgd_momentum", p, p, g, velocity, *rates, np.bool_(nesterov), number(weight_decay))
-
-    def adam(
-        self,
-        p: Array,
-        g: Array,
-        m: Array,
-        v: Array,
-        beta1: float,
-        beta2: float,
-        eps: float,
-        decay: float,
-        shrink: float,
-        rate: float,
-        correction: float,
-    ) -> None:
-        """Adam: m += (1 - beta1) (g - m), v = beta2 v + (1 - beta2) g^2, p -= rate * m / (correction * sqrt(v) + eps).
-
-        Before that p is multiplied by `shrink`, and `decay` times p added to the gradient.
-        """
-        number = wide(p)
-        settings = 1 - beta1, beta2, 1 - beta2, eps, decay, shrink, rate, correction
-        self._elements("adam", p, p, g, m, v, *map(number, settings))
-
     # --- random numbers -----------------------------------------------------------------------------------------------
 
     def uniform(self, key: int, offset: int, out: Array) -> int:
@@ -300,20 +218,6 @@ class CudaKernels:
             self._functions[kernel, type_name] = function
         return function
 
-    def _elements(self, kernel: str, like: Array, *arguments: Any) -> None:
-        """Launch an element-wise kernel for as many elements as `like` has."""
-        self._function(kernel, like.dtype.name)(*spread(like.size), (*arguments, np.int64(like.size)))
-
-    def _rows(self, kernel: str, like: Array, *arguments: Any, after: tuple[Any, ...] = ()) -> None:
-        """Launch a kernel over the rows of `like`: a warp for a short row, a block for a long one."""
-        rows, n = like.shape
-        if n <= 1024:
-            grid, block = (rows + 3) // 4, (WARP, 4)
-        else:
-            grid, block = rows, (256 if n <= 16384 else 1024, 1)
-        sizes = np.int64(rows), np.int64(n)
-        self._function(kernel, like.dtype.name)((grid,), block, (*arguments, *sizes, *after))
-
     def _random(self, kernel: str, key: int, offset: int, out: Array, type_name: str, *settings: Any) -> int:
         """Launch a kernel with a thread for each counter, and return the number of counters."""
         counters = -(-out.size // (4 if out.dtype.itemsize <= 4 else 2))
@@ -323,9 +227,47 @@ class CudaKernels:
         return counters
 
 
-def wide(x: Array) -> Any:
-    """The type of scalar arguments beside arrays like x."""
-    return WIDE[x.dtype.name]
+# What an argument is turned into, given the type that the kernel computes in. All others stay as they are.
+CONVERTED: dict[str, Callable[[Any, Any], Any]] = {
+    "row": lambda x, wide: NULL if x is None else x,
+    "number": lambda x, wide: wide(x),
+    "count": lambda x, wide: np.int64(x),
+    "flag": lambda x, wide: np.bool_(x),
+}
+
+
+def _launch(kernel: str, words: str) -> Callable[..., bool]:
+    """The method that launches a kernel of `CALLS`. True: what is out of range shows in `flags`."""
+    noting, kinds = "noting" in words, words.removesuffix(" noting").split()
+    by_rows = "matrix" in kinds
+    main = kinds.index("matrix" if by_rows else "vector")
+    converted = [(i, CONVERTED[kind]) for i, kind in enumerate(kinds) if kind in CONVERTED]
+
+    def launch(self: CudaKernels, *arguments: Any) -> bool:
+        if len(arguments) != len(kinds):
+            raise TypeError(f"the kernel {kernel} takes {len(kinds)} arguments ({words}), not {len(arguments)}")
+        x, given = arguments[main], list(arguments)
+        type_name = x.dtype.name
+        for i, convert in converted:
+            given[i] = convert(given[i], WIDE[type_name])
+        given += map(np.int64, x.shape)
+        if noting:
+            given.append(self.flags)
+        self._function(kernel, type_name)(*(rows_of(*x.shape) if by_rows else spread(x.size)), tuple(given))
+        return True
+
+    return launch
+
+
+for _kernel, _words in CALLS.items():
+    setattr(CudaKernels, _kernel, _launch(_kernel, _words))
+
+
+def rows_of(rows: int, n: int) -> tuple[tuple[int], tuple[int, int]]:
+    """Grid and block for rows of n elements: a warp for a short row, a block for a long one."""
+    if n <= 1024:
+        return ((rows + 3) // 4,), (WARP, 4)
+    return (rows,), (256 if n <= 16384 else 1024, 1)
 
 
 def spread(n: int) -> tuple[tuple[int], tuple[int]]:

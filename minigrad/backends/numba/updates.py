@@ -30,11 +30,11 @@ def sgd(p, g, lr, weight_decay):
 
 
 @kernel("grid grid grid number number number flag number")
-def sgd_momentum(p, g, velocity, lr, momentum, dampening, nesterov, weight_decay):
-    """See `Backend.sgd_step`."""
+def sgd_momentum(p, g, velocity, lr, momentum, share, nesterov, weight_decay):
+    """See `Backend.sgd_step`; share = 1 - dampening."""
     if not (fits(p, p.shape) and fits(g, p.shape) and fits(velocity, p.shape)):
         return False
-    lr, decay, share = p.dtype.type(lr), p.dtype.type(weight_decay), p.dtype.type(1 - dampening)
+    lr, decay, share = p.dtype.type(lr), p.dtype.type(weight_decay), p.dtype.type(share)
     momentum = p.dtype.type(momentum)
     n, m = (1, p.size) if gapless(p) and gapless(g) and gapless(velocity) else p.shape
     for i in range(n):
@@ -49,17 +49,19 @@ def sgd_momentum(p, g, velocity, lr, momentum, dampening, nesterov, weight_decay
     return True
 
 
-@kernel("grid grid grid grid number number number number number number number")
-def adam(p, g, m, v, beta1, beta2, eps, decay, shrink, rate, correction):
+@kernel("grid grid grid grid number number number number number number number number")
+def adam(p, g, m, v, share1, beta2, share2, eps, decay, shrink, rate, correction):
     """p is multiplied by `shrink`, `decay` times p added to the gradient, and then
 
-    m += (1 - beta1) (g - m), v = beta2 v + (1 - beta2) g^2, p -= rate * m / (correction * sqrt(v) + eps).
+    m += share1 (g - m), v = beta2 v + share2 g^2, p -= rate * m / (correction * sqrt(v) + eps)
+
+    with share1 = 1 - beta1 and share2 = 1 - beta2.
     """
     if not (fits(p, p.shape) and fits(g, p.shape) and fits(m, p.shape) and fits(v, p.shape)):
         return False
     real = p.dtype.type
     shrink_, decay_, eps, rate = real(shrink), real(decay), real(eps), real(rate)
-    share1, beta2_, share2, correction = real(1 - beta1), real(beta2), real(1 - beta2), real(correction)
+    share1, beta2_, share2, correction = real(share1), real(beta2), real(share2), real(correction)
     rows, columns = (1, p.size) if gapless(p) and gapless(g) and gapless(m) and gapless(v) else p.shape
     for i in range(rows):
         p_i, g_i, m_i, v_i = row(p, i, columns), row(g, i, columns), row(m, i, columns), row(v, i, columns)

@@ -160,7 +160,7 @@ def test_sgd_with_momentum(dtype, dampening, nesterov, decay):
         p, g, velocity = random(3, n, dtype=dtype)
         expected = [x.astype(np.float64) for x in (p, g, velocity)]
         NUMPY.sgd_step(*expected, **sgd_settings(0.9, dampening, nesterov, decay))
-        actual = run("sgd_momentum", p, g, velocity, 0.1, 0.9, dampening, nesterov, decay)
+        actual = run("sgd_momentum", p, g, velocity, 0.1, 0.9, 1 - dampening, nesterov, decay)
         for a, b in zip(actual, expected):
             np.testing.assert_allclose(a, b, rtol=0, atol=5 * STEPS[dtype])
 
@@ -181,8 +181,8 @@ def test_adam(dtype, kind):
         v = np.abs(random(n, dtype=dtype, seed=1))
         expected = [x.astype(np.float64) for x in (p, g, m, v)]
         NUMPY.adam_step(*expected, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8, step=3, **settings)
-        rates = 0.01 / (1 - 0.9**3), (1 - 0.99**3) ** -0.5
-        actual = run("adam", p, g, m, v, 0.9, 0.99, 1e-8, decay, shrink, *rates)
+        shares, rates = (1 - 0.9, 0.99, 1 - 0.99), (0.01 / (1 - 0.9**3), (1 - 0.99**3) ** -0.5)
+        actual = run("adam", p, g, m, v, *shares, 1e-8, decay, shrink, *rates)
         for a, b in zip(actual, expected):
             np.testing.assert_allclose(a, b, rtol=5 * STEPS[dtype], atol=5 * STEPS[dtype])
 
@@ -192,8 +192,8 @@ def test_steps_of_16_bits_are_those_of_float32_rounded(dtype):
     arrays = [random(300, dtype=dtype, seed=seed) for seed in range(3)] + [np.abs(random(300, dtype=dtype, seed=3))]
     for method, count, settings in (
         ("sgd", 2, (0.1, 0.01)),
-        ("sgd_momentum", 3, (0.1, 0.9, 0.1, False, 0.01)),
-        ("adam", 4, (0.9, 0.99, 1e-5, 0.01, 0.999, 0.1, 1.5)),
+        ("sgd_momentum", 3, (0.1, 0.9, 0.9, False, 0.01)),
+        ("adam", 4, (0.1, 0.99, 0.01, 1e-5, 0.01, 0.999, 0.1, 1.5)),
     ):
         actual = run(method, *arrays[:count], *settings)
         single = run(method, *(x.astype(np.float32) for x in arrays[:count]), *settings)
@@ -205,5 +205,5 @@ def test_nan_and_infinity_pass_through_a_step():
     p, g = np.zeros(4, np.float32), np.array([np.nan, np.inf, -np.inf, 1], np.float32)
     np.testing.assert_array_equal(run("sgd", p, g, 1.0, 0.0)[0], -g)
     zeros = np.zeros(4, np.float32)
-    after = run("adam", p, g, zeros, zeros, 0.9, 0.99, 1e-8, 0.0, 1.0, 0.1, 1.0)
+    after = run("adam", p, g, zeros, zeros, 0.1, 0.99, 0.01, 1e-8, 0.0, 1.0, 0.1, 1.0)
     np.testing.assert_array_equal(np.isfinite(after[0]), [False, False, False, True])
