@@ -6,6 +6,7 @@ CuPy than the object `lib` that it is given.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,7 +163,7 @@ class CudaKernels:
     def one_hot(self, index: Array, out: Array) -> None:
         """Write 1 at out[i, index[i]] where there is such a place, in out (N, C) full of zeros."""
         arguments = index, out, np.int64(index.size), np.int64(out.shape[1])
-        self._function("one_hot", out.dtype.name)(*spread(index.size), arguments)
+        self._function("one_hot", name_of(out.dtype))(*spread(index.size), arguments)
 
     def add_rows(self, x: Array, index: Array, values: Array) -> None:
         """x[index[i]] += values[i] for x (M, D), values (N, D); the same sums, bit for bit, whenever it is called.
@@ -177,21 +178,21 @@ class CudaKernels:
         order = self.lib.argsort(rows)
         self._function("gather", "float32")(*launch, (rows, order, in_order, count))
         arguments = x, values, in_order, order, count, np.int64(d), size
-        self._function("add_short_runs", x.dtype.name)(*spread(n * d), arguments)
+        self._function("add_short_runs", name_of(x.dtype))(*spread(n * d), arguments)
         if n >= LONG:
             columns = min(power_of_two(d), WARP)
             grid = (n - 1) // LONG + 1, min((d - 1) // columns + 1, 64)
-            self._function("add_long_runs", x.dtype.name)(grid, (columns, THREADS // columns), arguments)
+            self._function("add_long_runs", name_of(x.dtype))(grid, (columns, THREADS // columns), arguments)
 
     # --- random numbers -----------------------------------------------------------------------------------------------
 
     def uniform(self, key: int, offset: int, out: Array) -> int:
         """Multiples of 2^-53 (float64), 2^-24 (float32), 2^-11 (float16) or 2^-8 (bfloat16) in [0, 1)."""
-        return self._random("uniform", key, offset, out, out.dtype.name)
+        return self._random("uniform", key, offset, out, name_of(out.dtype))
 
     def normal(self, key: int, offset: int, out: Array) -> int:
         """Standard normal numbers; at most 6.7 in size, or 8.6 in float64."""
-        return self._random("normal", key, offset, out, out.dtype.name)
+        return self._random("normal", key, offset, out, name_of(out.dtype))
 
     def bernoulli(self, key: int, offset: int, p: float, out: Array) -> int:
         """Truth values into a boolean array, true with probability p, which is rounded to a multiple of 2^-32."""
@@ -247,7 +248,7 @@ def _launch(kernel: str, words: str) -> Callable[..., bool]:
         if len(arguments) != len(kinds):
             raise TypeError(f"the kernel {kernel} takes {len(kinds)} arguments ({words}), not {len(arguments)}")
         x, given = arguments[main], list(arguments)
-        type_name = x.dtype.name
+        type_name = name_of(x.dtype)
         for i, convert in converted:
             given[i] = convert(given[i], WIDE[type_name])
         given += map(np.int64, x.shape)
@@ -268,6 +269,12 @@ def rows_of(rows: int, n: int) -> tuple[tuple[int], tuple[int, int]]:
     if n <= 1024:
         return ((rows + 3) // 4,), (WARP, 4)
     return (rows,), (256 if n <= 16384 else 1024, 1)
+
+
+@functools.cache
+def name_of(dtype: Any) -> str:
+    """`dtype.name`, which NumPy puts together anew each time: a third of a launch."""
+    return dtype.name
 
 
 def spread(n: int) -> tuple[tuple[int], tuple[int]]:
