@@ -202,49 +202,26 @@ def make_functions(
     return exp, sigmoid, erf
 
 
-OF_FLOAT32 = make_functions(np.float32, np.int32, 23, Q32, (0.693145751953125, 1.4286068203094173e-06), (-104, 89))
-OF_FLOAT64 = make_functions(np.float64, np.int64, 52, Q64, (0.6931471805582987, 1.6465949582897082e-12), (-746, 710))
+def by_type(of_float32: Callable[[Any], Any], of_float64: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function for kernels alone, which is one of two by the type of its argument."""
+
+    def function(x):
+        raise NotImplementedError("for use in kernels")
+
+    @overload(function, jit_options=INLINE)
+    def choose_type(x):
+        f = of_float32 if x == types.float32 else of_float64
+        return lambda x: f(x)
+
+    return function
 
 
-def exp(x):
-    """e^x of a float32 or float64, in kernels alone, like the functions below."""
-    raise NotImplementedError("for use in kernels")
+# e^x, 1 / (1 + exp(-x)) and the error function, of a float32 or float64.
+exp, sigmoid, erf = map(
+    by_type,
+    make_functions(np.float32, np.int32, 23, Q32, (0.693145751953125, 1.4286068203094173e-06), (-104, 89)),
+    make_functions(np.float64, np.int64, 52, Q64, (0.6931471805582987, 1.6465949582897082e-12), (-746, 710)),
+)
 
-
-def sigmoid(x):
-    """1 / (1 + exp(-x))."""
-    raise NotImplementedError("for use in kernels")
-
-
-def erf(x):
-    """The error function."""
-    raise NotImplementedError("for use in kernels")
-
-
-def unit(x):
-    """1 in the type of x. A literal 1 is an integer, and an integer and a float32 make a float64."""
-    raise NotImplementedError("for use in kernels")
-
-
-@overload(unit, jit_options=INLINE)
-def _unit(x):
-    one = np.float32(1) if x == types.float32 else 1.0
-    return lambda x: one
-
-
-@overload(exp, jit_options=INLINE)
-def _exp(x):
-    f = (OF_FLOAT32 if x == types.float32 else OF_FLOAT64)[0]
-    return lambda x: f(x)
-
-
-@overload(sigmoid, jit_options=INLINE)
-def _sigmoid(x):
-    f = (OF_FLOAT32 if x == types.float32 else OF_FLOAT64)[1]
-    return lambda x: f(x)
-
-
-@overload(erf, jit_options=INLINE)
-def _erf(x):
-    f = (OF_FLOAT32 if x == types.float32 else OF_FLOAT64)[2]
-    return lambda x: f(x)
+# 1 in the type of a float. A literal 1 is an integer, and an integer and a float32 make a float64.
+unit = by_type(njit(**INLINE)(lambda x: np.float32(1)), njit(**INLINE)(lambda x: 1.0))
