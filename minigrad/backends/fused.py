@@ -8,11 +8,29 @@ shapes) the NumPy backend's own code runs, which also raises the errors.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from .base import Array
 from .indexing import is_basic
 from .numpy import NumpyBackend
+
+
+def over_elements(name: str) -> Callable[..., Array]:
+    """The call of an element-wise function of one or two arrays: by the kernel of its name, where that takes them."""
+    plain = getattr(NumpyBackend, name)
+
+    @functools.wraps(plain)
+    def call(self: FusedBackend, *arrays: Array) -> Array:
+        x = arrays[-1]
+        if not (self.is_plain(x) if len(arrays) == 1 else self.are_alike(*arrays)):
+            return plain(self, *arrays)
+        out = self.lib.empty(x.shape, x.dtype)
+        getattr(self.kernels, name)(*map(self.flat, arrays), out.reshape(-1))
+        return out
+
+    return call
 
 
 class FusedBackend(NumpyBackend):
@@ -29,37 +47,10 @@ class FusedBackend(NumpyBackend):
 
     # --- element-wise -------------------------------------------------------------------------------------------------
 
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x))."""
-        if not self.is_plain(x):
-            return super().sigmoid(x)
-        out = self.lib.empty(x.shape, x.dtype)
-        self.kernels.sigmoid(self.flat(x), out.reshape(-1))
-        return out
-
-    def sigmoid_vjp(self, g: Array, out: Array) -> Array:
-        """Gradient of sigmoid: g * out * (1 - out)."""
-        if not self.are_alike(g, out):
-            return super().sigmoid_vjp(g, out)
-        d = self.lib.empty(out.shape, out.dtype)
-        self.kernels.sigmoid_vjp(self.flat(g), self.flat(out), d.reshape(-1))
-        return d
-
-    def tanh_vjp(self, g: Array, out: Array) -> Array:
-        """Gradient of tanh: g * (1 - out^2)."""
-        if not self.are_alike(g, out):
-            return super().tanh_vjp(g, out)
-        d = self.lib.empty(out.shape, out.dtype)
-        self.kernels.tanh_vjp(self.flat(g), self.flat(out), d.reshape(-1))
-        return d
-
-    def erf(self, x: Array) -> Array:
-        """The error function."""
-        if not self.is_plain(x):
-            return super().erf(x)
-        out = self.lib.empty(x.shape, x.dtype)
-        self.kernels.erf(self.flat(x), out.reshape(-1))
-        return out
+    sigmoid = over_elements("sigmoid")
+    sigmoid_vjp = over_elements("sigmoid_vjp")
+    tanh_vjp = over_elements("tanh_vjp")
+    erf = over_elements("erf")
 
     def dropout(self, x: Array, mask: Array, scale: float) -> Array:
         """x * scale where `mask` is true, else 0."""
@@ -148,7 +139,7 @@ class FusedBackend(NumpyBackend):
         if not (fits and (bias is None or self.is_row(bias, x))):
             return super().layer_norm(x, weight, bias, eps)
         out = self.lib.empty(x.shape, x.dtype)
-        bias = None if bias is None else self.flat(bias)
+        bias = self.lib.empty(0, x.dtype) if bias is None else self.flat(bias)  # (0,) stands for none
         self.kernels.layer_norm(self.rows(x), self.flat(weight), bias, float(eps), self.rows(out))
         return out
 

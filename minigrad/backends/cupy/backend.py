@@ -284,12 +284,7 @@ class CupyBackend(CupyIndexing, CupyRandom):
         return cupy.argmin(comparable(x), axis=axis, keepdims=keepdims)
 
     def argsort(self, x: Array, axis: int = -1, descending: bool = False) -> Array:
-        """Stable in both directions, as CuPy's is in one."""
-        x = comparable(x)
-        if not descending:
-            return cupy.argsort(x, axis=axis)
-        order = cupy.flip(cupy.argsort(cupy.flip(x, axis=axis), axis=axis), axis=axis)
-        return x.shape[axis] - 1 - order
+        return super().argsort(comparable(x), axis, descending)
 
     # --- what CuPy computes otherwise than NumPy ----------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ OUT_OF_RANGE = {
 #
 #     vector, matrix   arrays (N,) or (N, C) of one float type: a thread for each element, or a warp or block for a row
 #     array            another array: a truth value an element, an int64 or a float a row
-#     row              an array (C,), or None
+#     row              an array (C,), or (0,) for none
 #     number           a number in the type that the kernel computes in
 #     count, flag      a whole number, a truth value
 #     noting           no argument, but says that the kernel sets bits in `flags`
@@ -230,7 +230,7 @@ class CudaKernels:
 
 # What an argument is turned into, given the type that the kernel computes in. All others stay as they are.
 CONVERTED: dict[str, Callable[[Any, Any], Any]] = {
-    "row": lambda x, wide: NULL if x is None else x,
+    "row": lambda x, wide: x if x.size else NULL,
     "number": lambda x, wide: wide(x),
     "count": lambda x, wide: np.int64(x),
     "flag": lambda x, wide: np.bool_(x),

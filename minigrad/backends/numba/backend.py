@@ -80,16 +80,6 @@ class NumbaBackend(FusedBackend):
         self.kernels.cross_entropy_vjp(*vectors, self.rows(x), self.as_index(targets), *settings, out)
         return out
 
-    def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
-        """standardize(x) * weight + bias over the last axis."""
-        fits = weight is not None and self.is_plain(x) and x.ndim and self.is_row(weight, x)
-        if not (fits and (bias is None or self.is_row(bias, x))):
-            return NumpyBackend.layer_norm(self, x, weight, bias, eps)
-        out = np.empty(x.shape, x.dtype)
-        bias = np.empty(0, x.dtype) if bias is None else self.flat(bias)
-        self.kernels.layer_norm(self.rows(x), self.flat(weight), bias, float(eps), self.rows(out))
-        return out
-
     # --- indexing -----------------------------------------------------------------------------------------------------
 
     def add_at(self, x: Array, index: Any, values: Array) -> None:
