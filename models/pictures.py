@@ -10,8 +10,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.figure import figure
 from minigrad.tools import draw
-from minigrad.tools.figure import figure
 
 RIGHT, WRONG = "#1B4F72", "#B03A2E"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 
 from .terminal import say, shown
 

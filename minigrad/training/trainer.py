@@ -20,9 +20,9 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn, optim, tree
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from minigrad.tools.gradflow import GradientFlow, gradient_flow
 
 from . import checkpoints, divergence, files
+from .flow import GradientFlow, gradient_flow
 from .progress import plot_curve
 from .settings import S, Settings, writable
 from .task import Task

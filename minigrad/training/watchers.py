@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from minigrad.tools.gradflow import GradientFlow
-
 from . import files
+from .flow import GradientFlow
 from .progress import Progress, smoothed
 from .settings import Settings
 from .task import Task

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 
 from .faults import FAULTS
 from .observed import Observed

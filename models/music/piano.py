@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.data.music import KEYS, LOWEST
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 
 TEMPO = 80.0  # quarter notes a minute
 RATE = 22050  # samples a second

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 
 WIDTH = 112  # letters in a line
 FOR, AGAINST = "#2E86C1", "#CB4335"

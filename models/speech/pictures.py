@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 
 
 def over_time(

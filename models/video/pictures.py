@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 
 from ..pictures import RIGHT, WRONG, show
 

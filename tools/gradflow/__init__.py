@@ -14,7 +14,8 @@
 - `WeightsOf`: attention weights while they are computed; `plot_weights` draws them, and those of a memory
 """
 
-from .flow import GradientFlow, gradient_flow
+from minigrad.training.flow import GradientFlow, gradient_flow
+
 from .histograms import plot_histograms, plot_ratios
 from .history import FlowHistory
 from .plots import plot_flow, plot_history, plot_layers

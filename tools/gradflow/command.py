@@ -14,14 +14,14 @@ from typing import Any
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.figure import figure
 from minigrad.models import program
 from minigrad.models.cells import CELLS
+from minigrad.training.flow import GradientFlow, gradient_flow
 from minigrad.training.settings import writable
 from minigrad.training.trainer import Trainer
 from minigrad.training.watchers import Step, Training, Watcher
 
-from ..figure import figure
-from .flow import GradientFlow, gradient_flow
 from .histograms import plot_histograms, plot_ratios
 from .history import FlowHistory
 from .plots import plot_flow, plot_history, plot_layers

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..figure import figure
+from minigrad.inspect.figure import figure
+
 from .updates import Histogram, ParameterRecord, Update, UpdateHistory
 
 USUAL_RATIO = 1e-3

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .flow import GradientFlow
+from minigrad.training.flow import GradientFlow
 
 
 class FlowHistory(Mapping[str, np.ndarray]):

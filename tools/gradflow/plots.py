@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..figure import figure
+from minigrad.inspect.figure import figure
+
 from .history import FlowHistory
 
 DECADES = 16.0  # what float64 can tell apart: smaller norms are nothing beside the largest

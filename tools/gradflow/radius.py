@@ -15,9 +15,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.aligned import aligned
 from minigrad.nn.utils import with_cells
-
-from .table import aligned
 
 
 @overload

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad import nn
+from minigrad.inspect.aligned import aligned
 
 from .history import check_step
-from .table import aligned
 
 BINS = 40  # at most
 

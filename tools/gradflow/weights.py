@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
+from minigrad.inspect.figure import figure
 from minigrad.inspect.observe import Observer
 
-from ..figure import figure
 from .plots import clean_axes
 
 

@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from minigrad.inspect.graph.from_tape import build, ids_of
+from minigrad.inspect.graph.model import Graph
 from minigrad.inspect.observe import Tape
 from minigrad.nn import Module
 from minigrad.tensors.tensor import Tensor
 
-from .model.from_tape import build, ids_of
-from .model.graph import Graph
-from .model.trace import record
 from .page import page
 from .render.dot import to_dot
 from .render.graphviz import FORMATS as RENDERED
 from .render.graphviz import render
+from .trace import record
 from .views.fold import passes, view
 from .views.path import parameter
 

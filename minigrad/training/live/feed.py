@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.tools.gradflow import GradientFlow
-
+from ..flow import GradientFlow
 from ..watchers import End, Step, Training, Validation
 
 AT_ONCE = 20_000  # steps in one answer; the page asks again for the others

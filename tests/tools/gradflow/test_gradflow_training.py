@@ -7,8 +7,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.inspect.figure import figure
 from minigrad.tools import gradflow
-from minigrad.tools.figure import figure
 from minigrad.tools.gradflow import FlowHistory, GradientFlow, Snapshot, Update, UpdateHistory, gradient_flow
 
 

@@ -6,7 +6,7 @@ import pytest
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn
-from minigrad.tools.figure import figure
+from minigrad.inspect.figure import figure
 from minigrad.tools.gradflow import WeightsOf, plot_weights, weights
 
 H, T_IN, T_OUT, B = 5, 7, 4, 3

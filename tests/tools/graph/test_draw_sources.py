@@ -7,7 +7,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.tools import draw
 from minigrad.tools.graph import build
-from minigrad.tools.graph.model.trace import record, sample_input
+from minigrad.tools.graph.trace import record, sample_input
 
 
 def labels(picture):

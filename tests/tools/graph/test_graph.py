@@ -7,12 +7,12 @@ from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.graph.from_tape import index_text
+from minigrad.inspect.graph.model import KINDS, Place, shape_text
+from minigrad.inspect.graph.timeline import columns
 from minigrad.tools.graph import build, view
-from minigrad.tools.graph.model.from_tape import index_text
-from minigrad.tools.graph.model.graph import KINDS, Place, shape_text
 from minigrad.tools.graph.views.fold import fold
 from minigrad.tools.graph.views.steps import keep_steps
-from minigrad.tools.graph.views.timeline import columns
 
 
 def kinds(graph):

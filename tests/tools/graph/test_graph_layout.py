@@ -7,12 +7,12 @@ from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.graph.model import BACKWARD, FORWARD, Graph, GraphEdge, GraphNode, Place
 from minigrad.tools.graph import build, view
 from minigrad.tools.graph.layout.lanes import LANE_GAP
 from minigrad.tools.graph.layout.place import place
 from minigrad.tools.graph.layout.routes import Router
 from minigrad.tools.graph.layout.rows import ROW_GAP, levels
-from minigrad.tools.graph.model.graph import BACKWARD, FORWARD, Graph, GraphEdge, GraphNode, Place
 from minigrad.tools.graph.render.looks import size_of
 
 WIDE, TALL = 50.0, 20.0

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.graph.model import BACKWARD, FORWARD, Place
+from minigrad.inspect.graph.timeline import columns
 from minigrad.tools.graph import build, view
-from minigrad.tools.graph.model.graph import BACKWARD, FORWARD, Place
 from minigrad.tools.graph.views.path import between, parameter
 from minigrad.tools.graph.views.repeats import fold_repeats
 from minigrad.tools.graph.views.steps import keep_steps
-from minigrad.tools.graph.views.timeline import columns
 
 LEAVES = ("parameter", "data")
 

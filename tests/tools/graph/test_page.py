@@ -9,11 +9,11 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.graph.timeline import columns
 from minigrad.primitives import PRIMITIVES
 from minigrad.tools.graph import build, passes
 from minigrad.tools.graph.page import SCRIPTS, page
 from minigrad.tools.graph.page.data import page_data
-from minigrad.tools.graph.views.timeline import columns
 
 NASTY = [
     "<script>alert(1)</script>",

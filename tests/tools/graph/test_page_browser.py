@@ -7,9 +7,9 @@ from browser import expect
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.graph.timeline import columns
 from minigrad.tools.graph import build, passes
 from minigrad.tools.graph.page import page as page_of
-from minigrad.tools.graph.views.timeline import columns
 
 
 def recorded(module, *inputs):

@@ -10,9 +10,9 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from ..model.graph import LEAVES, Chain, Graph
-from ..views.states import other_step
-from ..views.timeline import column_of, positions
+from minigrad.inspect.graph.model import LEAVES, Chain, Graph
+from minigrad.inspect.graph.timeline import column_of, other_step, positions
+
 from .rows import in_backward, is_pass
 
 LANE_GAP = 16.0

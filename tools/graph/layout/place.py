@@ -20,7 +20,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..model.graph import Chain, Graph
+from minigrad.inspect.graph.model import Chain, Graph
+
 from .lanes import Frame, Item, Links, Steps, in_lanes
 from .rows import PADDING, axis_of, heights, is_pass, levels, scope_spans
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from ..model.graph import Chain, Graph, GraphEdge, GraphNode, common
+from minigrad.inspect.graph.model import Chain, Graph, GraphEdge, GraphNode, common
+
 from ..views.states import outermost_column, step_from
 from .lanes import LANE_GAP, Frame
 from .place import COLUMN_GAP, Layout

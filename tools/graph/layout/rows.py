@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..model.graph import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
+from minigrad.inspect.graph.model import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
+from minigrad.inspect.graph.timeline import positions
+
 from ..views.states import outermost_column
-from ..views.timeline import positions
 
 ROW_GAP = 30.0
 PADDING = 9.0

@@ -13,8 +13,8 @@ import json
 from importlib.resources import files
 
 from minigrad.engine.recording import gc_paused
+from minigrad.inspect.graph.model import Graph
 
-from ..model.graph import Graph
 from ..render.looks import LOOKS, escape
 from .data import page_data
 

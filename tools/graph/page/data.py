@@ -8,9 +8,9 @@ from typing import Any
 import minigrad as mg
 from minigrad import functional
 from minigrad.inspect.entry import Summary
+from minigrad.inspect.graph.model import OPERATIONS, Chain, Graph, GraphNode, shape_text
 from minigrad.inspect.words import RULES, rule_in_words
 
-from ..model.graph import OPERATIONS, Chain, Graph, GraphNode, shape_text
 from ..render.gradients import COLOURS
 
 # Primitives without a public function of the same name.

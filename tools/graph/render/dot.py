@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minigrad.inspect.graph.model import Chain, Graph
+
 from ..layout.lanes import Frame
 from ..layout.place import Layout, place
 from ..layout.routes import LOOP, is_loop
-from ..model.graph import Chain, Graph
 from .edges import edge_lines
 from .gradients import Scale
 from .legend import legend_lines

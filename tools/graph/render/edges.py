@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from minigrad.inspect.graph.model import LEAVES, Graph, GraphEdge, GraphNode, shape_text
+
 from ..layout.place import Layout
 from ..layout.routes import LOOP, Point, Route, Router, is_loop
 from ..layout.rows import ROW_GAP, in_backward
-from ..model.graph import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 from .gradients import Scale
 from .looks import CARD, CARDS, LOOKS, SMALL, quoted, text_width
 

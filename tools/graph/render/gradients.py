@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..model.graph import LEAVES, Graph
+from minigrad.inspect.graph.model import LEAVES, Graph
+
 from .looks import FAINT, SMALL
 
 # From small to large: part of viridis (S. van der Walt and N. Smith, 2015), which is perceptually even, safe for

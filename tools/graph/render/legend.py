@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model.graph import Graph
+from minigrad.inspect.graph.model import Graph
+
 from .gradients import Scale
 from .looks import LOOKS, ROOM, SMALL, cards, escape, geometry, kind_of_look, plain_line, style, text_width
 

@@ -9,7 +9,7 @@ import html
 import unicodedata
 from dataclasses import dataclass, replace
 
-from ..model.graph import GraphNode, shape_text
+from minigrad.inspect.graph.model import GraphNode, shape_text
 
 FONT = "Helvetica,Arial,sans-serif"
 INK = "#222222"

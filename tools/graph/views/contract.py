@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from ..model.graph import Graph, GraphEdge, GraphNode
+from minigrad.inspect.graph.model import Graph, GraphEdge, GraphNode
 
 
 def contract(graph: Graph, owner: Mapping[int, int], boxes: Iterable[GraphNode]) -> Graph:

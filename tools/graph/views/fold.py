@@ -8,15 +8,15 @@ from dataclasses import replace
 from numbers import Integral
 
 from minigrad.engine.recording import gc_paused
+from minigrad.inspect.graph.model import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text, without_backward
+from minigrad.inspect.graph.timeline import columns, positions
 
-from ..model.graph import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text
 from .contract import contract
-from .passes import PASSES, backward_alone, is_recorded, side_by_side, with_derivatives, without_backward
+from .passes import PASSES, backward_alone, is_recorded, side_by_side, with_derivatives
 from .path import between
 from .repeats import fold_repeats, initial_outside
 from .states import with_states
 from .steps import keep_steps
-from .timeline import columns, positions
 
 # Operations that show the same numbers in another arrangement: drawn on a parameter, they are only noise.
 REARRANGING = frozenset(("permute_dims", "reshape", "broadcast_to", "astype"))

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ..model.graph import BACKWARD, FORWARD, LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode, Place, place_leaves
+from minigrad.inspect.graph.model import (
+    BACKWARD,
+    FORWARD,
+    LEAVES,
+    OPERATIONS,
+    Graph,
+    GraphEdge,
+    GraphNode,
+    Place,
+    place_leaves,
+)
+
 from .path import reached
 
 PASSES = ("forward", "backward", "both")
@@ -21,17 +32,6 @@ FEW_EDGES = 10
 def is_recorded(graph: Graph) -> bool:
     """Whether there is something that derivative rules recorded."""
     return any(node.backward for node in graph.nodes)
-
-
-def without_backward(graph: Graph) -> Graph:
-    """The graph without the nodes that derivative rules recorded. If nothing else is there, the graph itself."""
-    kept = {node.id for node in graph.nodes if not node.backward}
-    operations = [node for node in graph.nodes if node.kind in OPERATIONS]
-    if len(kept) == len(graph.nodes) or all(node.backward for node in operations):
-        return graph
-    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
-    used = {i for edge in edges for i in (edge.source, edge.target)}
-    return Graph([node for node in graph.nodes if node.id in used], edges)
 
 
 def backward_alone(graph: Graph) -> Graph:

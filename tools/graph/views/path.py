@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..model.graph import Graph, GraphNode
+from minigrad.inspect.graph.model import Graph, GraphNode
 
 
 def between(graph: Graph, start: Iterable[int] | None, end: Iterable[int] | None) -> Graph:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from minigrad.inspect.entry import Summary
+from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
+from minigrad.inspect.graph.timeline import column_of, positions
 
-from ..model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
 from .contract import joint_norm
-from .timeline import column_of, positions
 
 # Where the lengths of two steps multiply to more than this, only the labels of their operations are counted.
 COMPARABLE = 10**6

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from ..model.graph import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, common
-from .timeline import positions
+from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, common
+from minigrad.inspect.graph.timeline import other_step, positions
 
 
 def with_states(graph: Graph) -> Graph:
@@ -90,14 +90,6 @@ def _between_axes(source: Chain, target: Chain) -> bool:
 def step_from(chain: Chain, k: int) -> int | None:
     """The position of the first time step from position k on; None if there is none."""
     return next((n for n in range(k, len(chain)) if chain[n].step is not None), None)
-
-
-def other_step(source: Chain, target: Chain) -> int | None:
-    """Where two scopes part, if that is in different steps of one time axis: the position in their chains, or None."""
-    for k, (a, b) in enumerate(zip(source, target, strict=False)):
-        if a != b:
-            return k if a.name == b.name and a.step is not None and b.step is not None else None
-    return None
 
 
 def outermost_column(chain: Chain) -> Chain | None:

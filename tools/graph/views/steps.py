@@ -8,7 +8,8 @@ from itertools import groupby
 from numbers import Integral
 from typing import Any
 
-from ..model.graph import Chain, Graph, GraphNode, Place
+from minigrad.inspect.graph.model import Chain, Graph, GraphNode, Place
+
 from .contract import contract
 
 Gap = tuple[Chain, int, int]  # the axis, and the first and the last step that are left out

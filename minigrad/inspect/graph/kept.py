@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.engine.tape import FREED, Leaf, Node
-from minigrad.engine.version import memory_of
-from minigrad.inspect.entry import Entry, summary
+from ...engine.tape import FREED, Leaf, Node
+from ...engine.version import memory_of
+from ..entry import Entry, summary
 
 
 def note_kept(lines: Sequence[Entry]) -> None:

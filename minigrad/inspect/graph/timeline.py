@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ..model.graph import OPERATIONS, Chain, Graph, GraphNode, Place, place_leaves
+from .model import OPERATIONS, Chain, Graph, GraphNode, Place, place_leaves
 
 
 @dataclass
@@ -43,6 +43,14 @@ def columns(graph: Graph) -> Graph:
 def column_of(chain: Chain) -> int | None:
     """The position in the chain of the outermost time step; None if there is none."""
     return next((k for k, place in enumerate(chain) if place.step is not None), None)
+
+
+def other_step(source: Chain, target: Chain) -> int | None:
+    """Where two scopes part, if that is in different steps of one time axis: the position in their chains, or None."""
+    for k, (a, b) in enumerate(zip(source, target, strict=False)):
+        if a != b:
+            return k if a.name == b.name and a.step is not None and b.step is not None else None
+    return None
 
 
 def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:

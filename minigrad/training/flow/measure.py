@@ -21,8 +21,8 @@ import numpy as np
 
 from minigrad import Tape, nn
 
+from ...inspect.aligned import aligned
 from .states import State, find_states, module_of, names_of, state_names, stepped
-from .table import aligned
 
 
 class GradientFlow(Mapping[str, np.ndarray]):

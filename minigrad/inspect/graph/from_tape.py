@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from minigrad.engine.recording import gc_paused
-from minigrad.engine.scope import Scope
-from minigrad.engine.tape import Leaf, Node, ancestors
-from minigrad.inspect.entry import Entry, Summary, norm_of, summary
-from minigrad.inspect.observe import Constant, Tape
-from minigrad.tensors.tensor import Tensor
-
-from .graph import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
+from ...engine.recording import gc_paused
+from ...engine.scope import Scope
+from ...engine.tape import Leaf, Node, ancestors
+from ...tensors.tensor import Tensor
+from ..entry import Entry, Summary, norm_of, summary
+from ..observe import Constant, Tape
 from .kept import note_kept
+from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
 
 
 def build(

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from minigrad import Tape, nn
 from minigrad.nn.utils import with_cells
 
-from ..graph.model.from_tape import build
-from ..graph.model.graph import LEAVES, Chain, Graph, GraphNode, Place
-from ..graph.views.passes import without_backward
-from ..graph.views.states import other_step
-from ..graph.views.timeline import columns
+from ...inspect.graph.from_tape import build
+from ...inspect.graph.model import LEAVES, Chain, Graph, GraphNode, Place, without_backward
+from ...inspect.graph.timeline import columns, other_step
 
 Key = tuple[Chain, str, int]  # what a node shares with those of other steps: scope without that step, label, rank
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from minigrad.inspect.entry import Summary
+from ..entry import Summary
 
 # What a node can be. What is neither does not come from the tape, but from folding.
 OPERATIONS = ("operation", "output")
@@ -206,6 +206,17 @@ def shape_text(shape: tuple[int, ...] | None) -> str:
     if shape is None:
         return ""
     return "×".join(map(str, shape)) or "scalar"
+
+
+def without_backward(graph: Graph) -> Graph:
+    """The graph without the nodes that derivative rules recorded. If nothing else is there, the graph itself."""
+    kept = {node.id for node in graph.nodes if not node.backward}
+    operations = [node for node in graph.nodes if node.kind in OPERATIONS]
+    if len(kept) == len(graph.nodes) or all(node.backward for node in operations):
+        return graph
+    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
+    used = {i for edge in edges for i in (edge.source, edge.target)}
+    return Graph([node for node in graph.nodes if node.id in used], edges)
 
 
 def common(a: Chain, b: Chain) -> int:
