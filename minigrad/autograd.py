@@ -17,7 +17,7 @@ import numpy as np
 from . import dtypes, tree
 from .advice.answers import with_keywords
 from .engine.gradient import gradients
-from .engine.record import describe, wrap
+from .engine.recorded import describe, wrap
 from .engine.recording import enable_grad
 from .engine.scope import MODE
 from .engine.tape import GraphError, Leaf

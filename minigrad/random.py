@@ -29,7 +29,7 @@ from typing import Any
 
 from . import dtypes
 from .backends import Backend, default_backend, get_backend
-from .engine.record import wrap
+from .engine.recorded import wrap
 from .ops.arguments import count, integer
 from .ops.creation import Shape, _made, _sizes
 from .tensors.tensor import Tensor

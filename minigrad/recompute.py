@@ -14,7 +14,9 @@ from typing import Any
 from . import tree
 from .backends import BackendError
 from .engine.gradient import gradients
-from .engine.record import describe, kept, watched, wrap
+from .engine.operands import kept
+from .engine.record import watched
+from .engine.recorded import describe, wrap
 from .engine.recording import enable_grad
 from .engine.scope import MODE, SCOPE
 from .engine.tape import GraphError, Leaf, Node, ancestors

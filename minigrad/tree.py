@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .engine.record import Recorded, describe, with_parts
+from .engine.operands import with_parts
+from .engine.recorded import Recorded, describe
 
 
 def map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..primitives import Primitive
-from .record import Recorded, apply, kept
+from .operands import kept
+from .record import apply
+from .recorded import Recorded
 from .scope import MODE
 from .version import memory_of
 

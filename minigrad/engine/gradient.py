@@ -12,7 +12,9 @@ from ..backends.base import ANYWHERE, Composed
 from ..backends.halves import widened
 from ..concurrency import LOCK
 from ..primitives import PRIMITIVES, Primitive, indexing
-from .record import Recorded, allowed, apply, describe, to_array, wrap
+from .operands import allowed, to_array
+from .record import apply
+from .recorded import Recorded, describe, wrap
 from .recording import enable_grad, no_grad
 from .scope import MODE, SCOPE, restart_counts
 from .tape import GraphError, Leaf, Node, sweep

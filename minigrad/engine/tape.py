@@ -159,11 +159,18 @@ def sweep(
     seeds = list(seeds)
     targets = None if targets is None else set(targets)
     wanted = None if targets is None else _on_the_way([node for node, _ in seeds], targets)
-    results: dict[Node, Any] = {}
     frontier = _Frontier()
-    pending, order = frontier.pending, frontier.order
     for node, seed in seeds:
         frontier.contribute(node, seed)
+    return _go_back(frontier, retain_graph, lift, targets, wanted)
+
+
+def _go_back(
+    frontier: _Frontier, retain_graph: bool, lift: Any, targets: set[Node] | None, wanted: set[Node] | None
+) -> dict[Node, Any]:
+    """The loop of `sweep`: from the node recorded last on, while any has received gradient."""
+    results: dict[Node, Any] = {}
+    pending, order = frontier.pending, frontier.order
     active = None
     while order:
         node, g, _ = pending.pop(-heappop(order))

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.halves import widened
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.recording import no_grad
 from ..ops.arguments import as_tensor
 from ..ops.elementwise import sqrt

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.recording import gc_paused
 from ..engine.scope import scope
 from ..ops.arguments import as_tensor

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import random
-from ..engine.record import apply, describe
+from ..engine.record import apply
+from ..engine.recorded import describe
 from ..ops.arguments import INTEGERS, as_tensor, integers, normal_axis
 from ..ops.elementwise import where
 from ..ops.shaping import flatten, reshape

@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 from .. import dtypes
-from ..engine.record import apply, describe
+from ..engine.record import apply
+from ..engine.recorded import describe
 from ..ops.arguments import as_tensor
 from ..ops.elementwise import abs, clip, isinf, log1p, maximum, where
 from ..ops.elementwise import exp as _exp

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..backends.deferred import DEFERRED
 from ..engine.gradient import node_of, seed_of
-from ..engine.record import Recorded, promote
+from ..engine.operands import promote
+from ..engine.recorded import Recorded
 from ..engine.recording import enable_grad
 from ..engine.tape import Leaf, Node, ancestors, check_saved, fit
 from ..ops import creation

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import dtypes
 from ..backends.deferred import DEFERRED
-from ..engine.record import Recorded
+from ..engine.recorded import Recorded
 from ..engine.scope import MODE, SCOPE, Mode
 from ..engine.tape import Node
 from ..engine.version import memory_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.recording import no_grad
 from ..ops import creation
 from ..tensors.tensor import Parameter, Tensor

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..tensors.tensor import Parameter, Tensor
 from .module import Module
 

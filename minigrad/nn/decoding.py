@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import dtypes, random, tree
 from ..backends import default_backend
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.recording import no_grad
 from ..functional import log_softmax
 from ..ops.arguments import as_tensor

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..engine.record import wrap
+from ..engine.recorded import wrap
 from ..engine.recording import no_grad
 from ..ops.arguments import one_of
 from ..ops.creation import zeros

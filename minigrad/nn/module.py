@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import dtypes
 from ..backends import Backend, BackendError, is_backend_name
-from ..engine.record import to_array
+from ..engine.operands import to_array
 from ..engine.recording import no_grad
 from ..engine.scope import MODE, SCOPE
 from ..engine.tape import Handle, Leaf

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from .. import random
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.recording import no_grad
 from ..functional import softmax
 from ..ops.arguments import as_tensor

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.recording import no_grad
 from ..ops.shaping import concat, flatten
 from ..optim.clip import clip_grad_norm_, clip_grad_value_

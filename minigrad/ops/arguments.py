@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..tensors.tensor import Tensor
 
 Axis = int | tuple[int, ...] | None

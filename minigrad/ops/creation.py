@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import dtypes
 from ..backends import Backend, default_backend, get_backend
-from ..engine.record import allowed, to_array, wrap
+from ..engine.operands import allowed, to_array
+from ..engine.recorded import wrap
 from ..engine.version import Foreign, Version
 from ..tensors.array_api import backend_of_device, where_to
 from ..tensors.tensor import Tensor

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
-from ..engine.record import apply, wrap
+from ..engine.record import apply
+from ..engine.recorded import wrap
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor
 from .arguments import as_tensor, one_of

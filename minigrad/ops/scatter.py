@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.deferred import ALL
-from ..engine.record import describe, wrap
+from ..engine.recorded import describe, wrap
 from ..tensors.tensor import Tensor
 from .arguments import as_tensor, normal_axis, one_of
 from .creation import full

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..engine.record import wrap
+from ..engine.recorded import wrap
 from ..tensors.tensor import Tensor
 from .arguments import as_tensor
 from .elementwise import alike, clip

@@ -10,7 +10,8 @@ from typing import Any
 
 from .. import dtypes
 from ..backends.deferred import ALL
-from ..engine.record import apply, describe, wrap
+from ..engine.record import apply
+from ..engine.recorded import describe, wrap
 from ..engine.version import Version
 from ..primitives import PRIMITIVES
 from ..tensors.tensor import Tensor

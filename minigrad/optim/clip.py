@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.halves import widened
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..engine.tape import Leaf
 from ..ops.elementwise import clip
 from ..tensors.tensor import Tensor

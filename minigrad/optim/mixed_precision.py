@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backends.halves import widened
-from ..engine.record import wrap
+from ..engine.recorded import wrap
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer
 

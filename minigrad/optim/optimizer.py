@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..engine.record import describe, wrap
+from ..engine.recorded import describe, wrap
 from ..engine.recording import enable_grad
 from ..tensors.tensor import Tensor
 from .parameters import check_trainable, forget_gradients, listed, listed_tensors

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .. import dtypes
-from ..engine.record import describe
+from ..engine.recorded import describe
 from ..ops.creation import zeros_like
 from ..tensors.tensor import Tensor
 

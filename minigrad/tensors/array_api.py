@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import dtypes
 from ..backends import Backend, available_backends, default_backend, get_backend, is_backend_name
-from ..engine.record import Recorded
+from ..engine.recorded import Recorded
 from ..engine.tape import GraphError
 
 VERSION = "2024.12"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..engine.record import Recorded, apply
+from ..engine.record import apply
+from ..engine.recorded import Recorded
 from ..primitives import PRIMITIVES
 
 

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..engine.record import Recorded, apply, describe, to_array, wrap
+from ..engine.operands import to_array
+from ..engine.record import apply
+from ..engine.recorded import Recorded, describe, wrap
 from ..engine.scope import MODE
 from ..engine.tape import GraphError, Leaf
 from ..engine.version import OF_GRADIENT, SEALED, Version

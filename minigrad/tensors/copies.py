@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from ..backends import get_backend
-from ..engine.record import Recorded, describe
+from ..engine.recorded import Recorded, describe
 from ..engine.tape import Leaf
 from ..engine.version import Version
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.record import Recorded, apply, is_operand
+from ..engine.record import apply
+from ..engine.recorded import Recorded, is_operand
 from ..primitives import PRIMITIVES
 
 # Looked up once, not in every operation.

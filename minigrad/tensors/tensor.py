@@ -11,7 +11,9 @@ from .. import dtypes
 from ..advice.absent import TensorType
 from ..backends import Backend, default_backend, get_backend, is_backend_name
 from ..engine.gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
-from ..engine.record import Recorded, allowed, apply, describe, raw_index, to_array, wrap
+from ..engine.operands import allowed, raw_index, to_array
+from ..engine.record import apply
+from ..engine.recorded import Recorded, describe, wrap
 from ..engine.scope import MODE
 from ..engine.tape import GraphError, Handle, Leaf, hooks_of
 from ..engine.version import OF_GRADIENT, SEALED, Version

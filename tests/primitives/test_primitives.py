@@ -12,7 +12,8 @@ from conftest import BACKENDS, HOSTED, STAND_IN
 from samples import ROWS, Case
 
 import minigrad as mg
-from minigrad.engine.record import apply, wrap
+from minigrad.engine.record import apply
+from minigrad.engine.recorded import wrap
 from minigrad.engine.version import Version
 from minigrad.primitives import PRIMITIVES
 

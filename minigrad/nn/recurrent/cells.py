@@ -18,7 +18,7 @@ import math
 from typing import Any
 
 from ... import functional as F
-from ...engine.record import describe
+from ...engine.recorded import describe
 from ...ops.arguments import one_of
 from ...ops.creation import zeros
 from ...ops.elementwise import relu, sigmoid, tanh

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ... import tree
-from ...engine.record import apply, describe
+from ...engine.record import apply
+from ...engine.recorded import describe
 from ...ops.creation import zeros
 from ...ops.shaping import concat, reshape
 from ...primitives import PRIMITIVES

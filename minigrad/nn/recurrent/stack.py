@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import functional as F
 from ... import tree
-from ...engine.record import describe
+from ...engine.recorded import describe
 from ...ops.arguments import one_of
 from ...ops.shaping import concat, permute_dims, stack
 from ...tensors.tensor import Tensor

@@ -23,7 +23,7 @@ import numpy as np
 
 from ... import dtypes, tree
 from ... import functional as F
-from ...engine.record import describe
+from ...engine.recorded import describe
 from ...engine.recording import no_grad
 from ...ops.arguments import as_tensor, one_of
 from ...ops.creation import zeros

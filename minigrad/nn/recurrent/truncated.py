@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ... import tree
-from ...engine.record import describe
+from ...engine.recorded import describe
 from ...engine.recording import enable_grad, is_grad_enabled, no_grad
 from ...ops.shaping import concat
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...engine.record import describe
+from ...engine.recorded import describe
 from ...engine.recording import gc_paused
 from ...engine.scope import MODE, SCOPE
 from ...ops.arguments import as_tensor
