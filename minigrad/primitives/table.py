@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from types import CodeType
 from typing import Any
 
@@ -76,7 +76,6 @@ class Primitive:
         self.name = name
         self.inputs = inputs
         self.forward = forward
-        self.takes_xp = forward is not None and "xp" in inspect.signature(forward).parameters
         self.variadic = variadic
         self.broadcasts = broadcasts
         self.floats = floats
@@ -86,13 +85,34 @@ class Primitive:
         self.first_value = first_value
         self.vjp = tuple(vjp) + (None,) * (len(inputs) - len(vjp))
         self.differentiable = any(rule is not None for rule in vjp)
-        needs = [() if rule is None else tuple(inspect.signature(rule).parameters) for rule in self.vjp]
-        self.savers = _Savers(self, needs)
-        # The rules as the sweep calls them: rule(g, saved, params, input_node, xp); see `rules_for` for variadic ones.
-        self.rules = None if variadic else [_adapt(self, *pair)(0) for pair in zip(self.vjp, needs, strict=True)]
-        if variadic:
-            self._rule_at = _adapt(self, self.vjp[0], needs[0])
-            self._first_rules = [self._rule_at(i) for i in range(FEW)]
+        self.savers = _Savers(self)
+
+    # What is made of the rules is made when they are first used: a program uses few of them.
+
+    @cached_property
+    def takes_xp(self) -> bool:
+        """Whether `forward` asks for the functions to compute with."""
+        return self.forward is not None and "xp" in inspect.signature(self.forward).parameters
+
+    @cached_property
+    def needs(self) -> list[tuple[str, ...]]:
+        """What the rule of each input asks for."""
+        return [() if rule is None else tuple(inspect.signature(rule).parameters) for rule in self.vjp]
+
+    @cached_property
+    def rules(self) -> list[Callable[..., Any]] | None:
+        """The rules as the sweep calls them: rule(g, saved, params, input_node, xp). None: see `rules_for`."""
+        if self.variadic:
+            return None
+        return [_adapt(self, rule, needs)(0) for rule, needs in zip(self.vjp, self.needs, strict=True)]
+
+    @cached_property
+    def _rule_at(self) -> Callable[[int], Callable[..., Any]]:
+        return _adapt(self, self.vjp[0], self.needs[0])
+
+    @cached_property
+    def _first_rules(self) -> list[Callable[..., Any]]:
+        return [self._rule_at(i) for i in range(FEW)]
 
     def rules_for(self, n: int) -> Iterable[Callable[..., Any]]:
         """The rules of a variadic primitive with n inputs, as the sweep calls them; maybe some more."""
@@ -117,20 +137,20 @@ class _Savers(dict[Any, Saver]):
     that are copied if they are kept. Like the rules' adapters the functions are compiled once.
     """
 
-    def __init__(self, primitive: Primitive, needs: Sequence[tuple[str, ...]]) -> None:
-        self._primitive, self._needs = primitive, needs
+    def __init__(self, primitive: Primitive) -> None:
+        self._primitive = primitive
 
     def __missing__(self, which: Any) -> Saver:
         key, copied = which if type(which) is tuple else (which, 0)
         row, n = self._primitive, key.bit_length() - 1
         if row.variadic:
-            saver = _variadic_saver(self._needs[0], key ^ 1 << n)
-            if copied and "xs" in self._needs[0]:
+            saver = _variadic_saver(row.needs[0], key ^ 1 << n)
+            if copied and "xs" in row.needs[0]:
                 saver = _copying(saver, copied)
             if n <= FEW:
                 self[which] = saver
             return saver
-        needs = set().union(*(needs for i, needs in enumerate(self._needs) if key >> i & 1))
+        needs = set().union(*(needs for i, needs in enumerate(row.needs) if key >> i & 1))
         kept = [
             f"xs[{i}]" + ".copy()" * (copied >> i & 1) if name in needs else "None"
             for i, name in enumerate(row.inputs[:n])
