@@ -194,7 +194,7 @@ from .ops.shaping import (
     unstack,
 )
 from .random import manual_seed
-from .recompute import recompute
+from .recomputing import recompute
 from .tensors.array_api import __array_namespace_info__
 from .tensors.tensor import Parameter, Tensor
 from .threads import get_num_threads, set_num_threads

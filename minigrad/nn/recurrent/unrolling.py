@@ -12,7 +12,7 @@ from ...engine.recording import gc_paused
 from ...engine.scope import MODE, SCOPE
 from ...ops.arguments import as_tensor
 from ...ops.shaping import concat, permute_dims, stack
-from ...recompute import recompute
+from ...recomputing import recompute
 from ...tensors.tensor import Tensor
 from ..module import Module
 from .cells import Cell
