@@ -1,6 +1,6 @@
 """What to write instead: answers to names and keywords of PyTorch and NumPy that minigrad calls otherwise.
 
-A missing attribute of a module, or of a tensor where there is something to say (see `absent`), is looked up here, so
+A missing attribute of a module, or of a tensor where there is something to say (see `missing`), is looked up here, so
 that the error says more than that there is none. Nothing of this is on the way of what works.
 """
 
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from .absent import Absent
+from .missing import Absent
 from .names import KEYWORDS, NAMES
 from .parts import PARTS, REST
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import dtypes
-from ..advice.absent import TensorType
+from ..advice.missing import TensorType
 from ..backends import Backend, default_backend, get_backend, is_backend_name
 from ..engine.gradient import TensorHook, collect, gradient_for, gradients, retain, transfer
 from ..engine.operands import allowed, raw_index, to_array
