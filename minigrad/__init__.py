@@ -1,11 +1,10 @@
 """minigrad: an autograd framework that a person can read in an afternoon and use for real work."""
 
-from functools import partial
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
-from . import autograd, dtypes, functional, linalg, metrics, nn, optim, random, tree
-from .advice.answers import Answers
-from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
+from . import dtypes
+from .advice.missing import answer_names, on_missing
 from .backends import BackendError, default_backend, get_backend, set_float32_matmul_precision, use_backend
 from .dtypes import (
     bool,
@@ -26,13 +25,9 @@ from .dtypes import (
     uint64,
 )
 from .dtypes import promoted as result_type
-from .engine.custom import primitive
 from .engine.recording import enable_grad, gc_paused, is_grad_enabled, no_grad
 from .engine.scope import current_scope, scope
 from .engine.tape import GraphError
-from .functional import ctc
-from .inspect.explain import explain
-from .inspect.observe import AnomalyError, Tape, detect_anomaly
 from .ops import ADVISED
 from .ops.arranging import diagonal, diff, hstack, meshgrid, vstack
 from .ops.creation import (
@@ -167,7 +162,6 @@ from .ops.reductions import (
     var,
 )
 from .ops.scatter import cummax, cummin, scatter, scatter_add, scatter_reduce
-from .ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .ops.shaping import (
     astype,
     broadcast_arrays,
@@ -193,11 +187,39 @@ from .ops.shaping import (
     triu,
     unstack,
 )
-from .random import manual_seed
-from .recomputing import recompute
 from .tensors.array_api import __array_namespace_info__
 from .tensors.tensor import Parameter, Tensor
-from .threads import get_num_threads, set_num_threads
+
+if TYPE_CHECKING:  # for what is in LATER
+    from . import autograd, functional, linalg, metrics, nn, optim, random, tree
+    from .autograd import differentiate, grad, gradcheck, gradgradcheck, hvp, jacobian, value_and_grad, vjp
+    from .engine.custom import primitive
+    from .functional import ctc
+    from .inspect.explain import explain
+    from .inspect.observe import AnomalyError, Tape, detect_anomaly
+    from .ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
+    from .random import manual_seed
+    from .recomputing import recompute
+    from .threads import get_num_threads, set_num_threads
+
+# What not every program needs is loaded when it is first asked for: a part of minigrad -> the names found there.
+LATER = {
+    "autograd": "differentiate grad gradcheck gradgradcheck hvp jacobian value_and_grad vjp",
+    "dtypes": "bfloat16",  # which needs a package that may not be there
+    "engine.custom": "primitive",
+    "functional": "ctc",
+    "inspect.explain": "explain",
+    "inspect.observe": "AnomalyError Tape detect_anomaly",
+    "linalg": "",
+    "metrics": "",
+    "nn": "",
+    "ops.sets": "isin unique_all unique_counts unique_inverse unique_values",
+    "optim": "",
+    "random": "manual_seed",
+    "recomputing": "recompute",
+    "threads": "get_num_threads set_num_threads",
+    "tree": "",
+}
 
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
@@ -235,18 +257,9 @@ __all__ = [
 
 globals().update({name: f for name, f in ADVISED.items() if globals().get(name) is f.__wrapped__})
 
-# Names of other frameworks: attributes that are missing are answered with advice.
-_answers = Answers(Tensor, globals(), functional.__all__)
-_answers.attach()
-for _module in (autograd, functional, random, nn, nn.init, nn.utils, optim, optim.lr_scheduler):
-    _module.__getattr__ = partial(_answers.for_module, _module.__name__)  # type: ignore[method-assign]
+on_missing(__name__, LATER)
+answer_names(Tensor, __all__)
 
 
 def __dir__() -> list[str]:
     return [*__all__, *(name for name in globals() if name.startswith("__"))]
-
-
-def __getattr__(name: str) -> object:
-    if name == "bfloat16":  # which needs a package that may not be there
-        return dtypes.bfloat16
-    return _answers.for_module(__name__, name)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, tree
-from .advice.answers import with_keywords
+from .advice.missing import on_missing, with_keywords
 from .engine.gradient import gradients
 from .engine.recorded import describe, wrap
 from .engine.recording import enable_grad
@@ -347,3 +347,6 @@ def _compare(given: np.ndarray, wanted: np.ndarray, atol: float, rtol: float, wh
         worst = np.unravel_index(np.argmax(np.where(np.isnan(away), np.inf, away)), given.shape)
         where = tuple(int(i) for i in worst)
         raise AssertionError(f"{what} at {where}: backward says {given[where]}, finite differences {wanted[where]}")
+
+
+on_missing(__name__)

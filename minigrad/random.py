@@ -28,6 +28,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from . import dtypes
+from .advice.missing import on_missing
 from .backends import Backend, default_backend, get_backend
 from .engine.recorded import wrap
 from .ops.arguments import count, integer
@@ -315,3 +316,6 @@ def _float(dtype: Any) -> Any:
     if not dtypes.is_float(kind):
         raise TypeError(f"these random numbers are floats, not {kind}")
     return kind
+
+
+on_missing(__name__)

@@ -1,100 +1,104 @@
-"""What to write instead: answers to names and keywords of PyTorch and NumPy that minigrad calls otherwise.
+"""What to write instead: the errors for names and keywords of PyTorch and NumPy that minigrad calls otherwise.
 
-A missing attribute of a module, or of a tensor where there is something to say (see `missing`), is looked up here, so
-that the error says more than that there is none. Nothing of this is on the way of what works.
+`missing` comes here when there is something to say. Nothing of this is on the way of what works.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterable
+from functools import cache
+from types import ModuleType
+from typing import Any, NoReturn
 
-from .missing import Absent
-from .names import KEYWORDS, NAMES
-from .parts import PARTS, REST
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Answers:
-    """The errors for names that do not exist, with advice.
-
-    Args:
-        tensor: the class of tensors.
-        public: the names of the module minigrad.
-        functional: those of minigrad.functional.
-    """
-
-    def __init__(self, tensor: type, public: Mapping[str, Any], functional: Collection[str]) -> None:
-        self._tensor, self._public, self._functional = tensor, public, functional
-        self._attributes = frozenset(dir(tensor))
-
-    def attach(self) -> None:
-        """Give the class of tensors its answers to the names that it lacks."""
-        values = {name for name, value in self._public.items() if callable(value)} | {*NAMES, *self._functional}
-        names = values | {f"{name}_" for name in values | self._attributes}
-        for name in names - self._attributes:
-            if not name.startswith("_"):
-                setattr(self._tensor, name, Absent(name, self.for_tensor))
-
-    def instead_of(self, name: str) -> str | None:
-        """What to write in place of the name, as code with a few words; None if there is no advice."""
-        if name in NAMES or name.startswith("__"):
-            return NAMES.get(name)
-        base = name[:-1]
-        if name.endswith("_") and not base.endswith("_") and (new := self._computed(base)):
-            return f"y = {new} for a new tensor; a parameter: with mg.no_grad(): x.copy_({new})"
-        if name.startswith("_"):
-            return None
-        if name in self._attributes:
-            return f"x.{name}(...), a method" if callable(getattr(self._tensor, name)) else f"x.{name}"
-        if isinstance(self._public.get(name), type):
-            return f"mg.{name}(...)"
-        if callable(self._public.get(name)):
-            return f"mg.{name}(x, ...), a function"
-        return f"mg.functional.{name}(x, ...)" if name in self._functional else None
-
-    def _computed(self, name: str) -> str | None:
-        """The code that computes what the method `name` of PyTorch's does, for its form in place."""
-        if name in NAMES:
-            return NAMES[name]
-        if name in self._attributes:
-            return f"x.{name}(...)"
-        return f"mg.{name}(x, ...)" if name and callable(self._public.get(name)) else None
-
-    def for_tensor(self, kind: type, name: str) -> NoReturn:
-        """Raise the AttributeError of a tensor of this class for a name that it does not have."""
-        raise AttributeError(self._text(f"{kind.__name__!r} object", name, self.instead_of(name)))
-
-    def for_module(self, module: str, name: str) -> NoReturn:
-        """Raise the AttributeError of a module for a name that it does not have."""
-        place = sys.modules[module]
-        advice = PARTS.get(module, {}).get(name)
-        if advice is None and not name.startswith("_"):
-            alike = [other for other in vars(place) if other.lower().rstrip("_") == name.lower()]
-            rest = REST.get(module, "").format(name=name) if name[0].isupper() else ""
-            advice = f"{module.removeprefix('minigrad.')}.{alike[0]}" if alike else self.instead_of(name) or rest
-        raise AttributeError(self._text(f"module {module!r}", name, advice), name=name, obj=place)
-
-    def _text(self, what: str, name: str, advice: str | None) -> str:
-        return f"{what} has no attribute {name!r}" + (f": write {advice}" if advice else "")
+from .names import FUNCTIONAL, KEYWORDS, NAMES
+from .parts import FACTORY_KEYWORDS, OF_MODULES, PARTS, REST
 
 
-def with_keywords(function: F) -> F:
-    """`function`, whose error for a keyword of PyTorch's or NumPy's says how it is called here."""
+def for_tensor(kind: type, name: str) -> NoReturn:
+    """Raise the AttributeError of a tensor of this class for a name that it does not have."""
+    raise AttributeError(_text(f"{kind.__name__!r} object", name, instead_of(name)))
 
-    @functools.wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except TypeError:
-            known = inspect.signature(function).parameters
-            for name in kwargs:  # the first that is not known
-                if name in KEYWORDS and name not in known:
-                    raise TypeError(f"{function.__name__}() has no {name}=: write {KEYWORDS[name]}") from None
-            raise
 
-    return called  # type: ignore[return-value]
+def for_module(place: ModuleType, name: str) -> NoReturn:
+    """Raise the AttributeError of a module of Python for a name that it does not have."""
+    module = place.__name__
+    advice = PARTS.get(module, {}).get(name)
+    if advice is None and not name.startswith("_"):
+        alike = [other for other in dir(place) if other.lower().rstrip("_") == name.lower()]
+        rest = REST.get(module, "").format(name=name) if name[0].isupper() else ""
+        advice = f"{module.removeprefix('minigrad.')}.{alike[0]}" if alike else instead_of(name) or rest
+    raise AttributeError(_text(f"module {module!r}", name, advice), name=name, obj=place)
+
+
+def for_part(module: Any, name: str, parts: Iterable[str]) -> NoReturn:
+    """Raise the AttributeError of an `nn.Module` with these parts for a name that it does not have."""
+    text = _text(f"{type(module).__name__!r} object", name, OF_MODULES.get(name))
+    if name not in OF_MODULES and parts and not name.startswith("__"):
+        text += f"; its parts are {', '.join(parts)}"
+    raise AttributeError(text, name=name, obj=module)
+
+
+def for_keyword(function: Callable[..., Any], given: Iterable[str]) -> None:
+    """Raise TypeError for the first keyword given that the function does not know, if there is something to say."""
+    known = inspect.signature(function).parameters
+    for name in given:
+        if name in KEYWORDS and name not in known:
+            raise TypeError(f"{function.__name__}() has no {name}=: write {KEYWORDS[name]}") from None
+
+
+def for_factory(cls: type, given: Iterable[str]) -> None:
+    """Raise TypeError for a keyword that PyTorch's layers take, and the class does not."""
+    known = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    for keyword in given:
+        if keyword not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            advice = FACTORY_KEYWORDS[keyword].format(name=cls.__name__)
+            raise TypeError(f"{cls.__name__}() takes no {keyword}=: {advice}")
+
+
+def instead_of(name: str) -> str | None:
+    """What to write in place of the name, as code with a few words; None if there is no advice."""
+    if name in NAMES or name.startswith("__"):
+        return NAMES.get(name)
+    base = name[:-1]
+    if name.endswith("_") and not base.endswith("_") and (new := _computed(base)):
+        return f"y = {new} for a new tensor; a parameter: with mg.no_grad(): x.copy_({new})"
+    if name.startswith("_"):
+        return None
+    if name in _attributes():
+        return f"x.{name}(...), a method" if callable(getattr(_tensor(), name)) else f"x.{name}"
+    if isinstance(_public(name), type):
+        return f"mg.{name}(...)"
+    if callable(_public(name)):
+        return f"mg.{name}(x, ...), a function"
+    return f"mg.functional.{name}(x, ...)" if name in FUNCTIONAL else None
+
+
+def _computed(name: str) -> str | None:
+    """The code that computes what the method `name` of PyTorch's does, for its form in place."""
+    if name in NAMES:
+        return NAMES[name]
+    if name in _attributes():
+        return f"x.{name}(...)"
+    return f"mg.{name}(x, ...)" if callable(_public(name)) else None
+
+
+def _tensor() -> type:
+    tensor: type = sys.modules["minigrad"].Tensor
+    return tensor
+
+
+@cache
+def _attributes() -> frozenset[str]:
+    return frozenset(dir(_tensor()))
+
+
+def _public(name: str) -> Any:
+    """What minigrad has under this name; None if nothing."""
+    minigrad = sys.modules["minigrad"]
+    return getattr(minigrad, name) if name in minigrad.__all__ else None
+
+
+def _text(what: str, name: str, advice: str | None) -> str:
+    return f"{what} has no attribute {name!r}" + (f": write {advice}" if advice else "")

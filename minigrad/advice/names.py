@@ -7,6 +7,12 @@ from ..backends.numpy import DIRECT
 # Factorisations by other names than NumPy's, and by its own.
 LINALG = {"inverse": "inv", "pinverse": "pinv", "logdet": "slogdet", "symeig": "eigh"}
 LINALG |= {name: name for name in "det slogdet svd qr eig eigh eigvals cholesky solve lstsq matrix_power".split()}
+# Functions that are in minigrad.functional alone.
+FUNCTIONAL = frozenset(
+    "batch_norm binary_cross_entropy binary_cross_entropy_with_logits cross_entropy ctc_loss dropout elu embedding "
+    "hardtanh huber_loss kl_div l1_loss layer_norm leaky_relu linear logsigmoid mse_loss nll_loss selu smooth_l1_loss "
+    "softsign".split()
+)
 CONVOLUTIONS = "conv1d conv2d conv3d max_pool1d max_pool2d avg_pool2d interpolate grid_sample".split()
 
 # A name of PyTorch's or NumPy's -> what to write here; x is the tensor.

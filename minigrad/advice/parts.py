@@ -92,3 +92,33 @@ REST = {
     "minigrad.optim": "optim.SGD, Adam, AdamW, RMSprop or Adagrad, or a subclass of optim.Optimizer",
     "minigrad.optim.lr_scheduler": "optim.lr_scheduler.LambdaLR(optimizer, factor), or a subclass of LRScheduler",
 }
+
+# A name that somebody looks for in an nn.Module -> what to write.
+OF_MODULES = {
+    **dict.fromkeys(
+        ("register_full_backward_hook", "register_backward_hook", "register_full_backward_pre_hook"),
+        "output.register_hook(hook), in a hook that register_forward_hook sets",
+    ),
+    "compile": "the module itself: nothing is compiled here",
+    "device": "next(module.parameters()).backend",
+    "dtype": "next(module.parameters()).dtype",
+    "fit": "the loop: loss = ...; optimizer.zero_grad(); loss.backward(); optimizer.step()",
+    "predict": "module.eval()(x), under mg.no_grad()",
+    "summary": "print(module)",
+    "numel": "sum(p.size for p in module.parameters())",
+    "num_parameters": "sum(p.size for p in module.parameters())",
+    "share_memory": "nothing: processes have their own copies of a module",
+    "to_empty": "module.to(backend)",
+    "type": "module.to(dtype)",
+    "get_extra_state": "register_buffer(name, tensor), for what belongs into the state",
+    "set_extra_state": "register_buffer(name, tensor), for what belongs into the state",
+    "save": "numpy.savez(path, **{name: t.numpy() for name, t in module.state_dict().items()})",
+    "load": "module.load_state_dict(numpy.load(path))",
+    **dict.fromkeys(("xpu", "ipu", "mtia"), "module.to('cupy')"),
+}
+
+# A keyword that PyTorch's layers take -> what to write.
+FACTORY_KEYWORDS = {
+    "dtype": "make the module and convert it: {name}(...).to(dtype)",
+    "device": "make the module and move it: {name}(...).to('cupy')",
+}

@@ -4,6 +4,7 @@ Start with `layers` (linear, embedding, dropout, layer norm); `activations`, `lo
 others. All are reached as `minigrad.functional.NAME`.
 """
 
+from ..advice.missing import on_missing
 from ..ops.elementwise import gelu, relu, sigmoid, silu, softplus, tanh
 from .activations import elu, hardtanh, leaky_relu, log_softmax, logsigmoid, selu, softmax, softsign
 from .batch_norm import batch_norm
@@ -31,3 +32,5 @@ __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "ctc_loss", "huber_loss", "kl_div",
     "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
 ]  # fmt: skip
+
+on_missing(__name__)

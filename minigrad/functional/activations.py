@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..advice.answers import with_keywords
+from ..advice.missing import with_keywords
 from ..engine.record import apply
 from ..ops.arguments import as_tensor, normal_axis
 from ..ops.elementwise import abs, clip, expm1, softplus, where

@@ -5,6 +5,7 @@ writes sequences token by token, `scheduled_sampling` trains for it; `init` and 
 """
 
 from .. import functional
+from ..advice.missing import on_missing
 from ..tensors.tensor import Parameter
 from . import decoding, init, recurrent, scheduled_sampling, utils
 from .activations import (
@@ -56,3 +57,5 @@ __all__ = [
     "decoding", "functional", "init", "scheduled_sampling", "utils",
 ]  # fmt: skip
 __all__ += recurrent.__all__
+
+on_missing(__name__)

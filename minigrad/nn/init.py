@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..advice.missing import on_missing
 from ..engine.recorded import wrap
 from ..engine.recording import no_grad
 from ..ops.arguments import one_of
@@ -234,3 +235,6 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     one_of(mode, ("fan_in", "fan_out"), "kaiming: mode")
     fan = _fans(tensor, "kaiming")[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+on_missing(__name__)

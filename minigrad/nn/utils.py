@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..advice.missing import on_missing
 from ..engine.recorded import describe
 from ..engine.recording import no_grad
 from ..ops.shaping import concat, flatten
@@ -69,3 +70,6 @@ def evaluating(module: Module) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+on_missing(__name__)

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backends import is_backend_name
 from ..tensors.tensor import Parameter, Tensor
 
-# A name that somebody looks for in a module -> what to write.
-ADVICE = {
-    **dict.fromkeys(
-        ("register_full_backward_hook", "register_backward_hook", "register_full_backward_pre_hook"),
-        "output.register_hook(hook), in a hook that register_forward_hook sets",
-    ),
-    "compile": "the module itself: nothing is compiled here",
-    "device": "next(module.parameters()).backend",
-    "dtype": "next(module.parameters()).dtype",
-    "fit": "the loop: loss = ...; optimizer.zero_grad(); loss.backward(); optimizer.step()",
-    "predict": "module.eval()(x), under mg.no_grad()",
-    "summary": "print(module)",
-    "numel": "sum(p.size for p in module.parameters())",
-    "num_parameters": "sum(p.size for p in module.parameters())",
-    "share_memory": "nothing: processes have their own copies of a module",
-    "to_empty": "module.to(backend)",
-    "type": "module.to(dtype)",
-    "get_extra_state": "register_buffer(name, tensor), for what belongs into the state",
-    "set_extra_state": "register_buffer(name, tensor), for what belongs into the state",
-    "save": "numpy.savez(path, **{name: t.numpy() for name, t in module.state_dict().items()})",
-    "load": "module.load_state_dict(numpy.load(path))",
-    **dict.fromkeys(("xpu", "ipu", "mtia"), "module.to('cupy')"),
-}
-
-
-FACTORY_KEYWORDS = {
-    "dtype": "make the module and convert it: {name}(...).to(dtype)",
-    "device": "make the module and move it: {name}(...).to('cupy')",
-}
+FACTORY_KEYWORDS = frozenset(("dtype", "device"))  # which PyTorch's layers take, and those here do not
 
 
 def check_factory_keywords(cls: type, given: Mapping[str, Any]) -> None:
-    """Raise TypeError with advice for what PyTorch's layers take, and those here do not."""
-    for keyword in given.keys() & FACTORY_KEYWORDS:
-        known = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
-        if keyword not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-            advice = FACTORY_KEYWORDS[keyword].format(name=cls.__name__)
-            raise TypeError(f"{cls.__name__}() takes no {keyword}=: {advice}")
+    """Raise TypeError with advice for what the class does not take of `FACTORY_KEYWORDS`."""
+    if not FACTORY_KEYWORDS.isdisjoint(given):
+        from ..advice.answers import for_factory
+
+        for_factory(cls, FACTORY_KEYWORDS & given.keys())
 
 
 class Verbs:
@@ -63,12 +33,9 @@ class Verbs:
             found = getattr(type(self), name, None)
             if isinstance(found, property) and found.fget is not None:
                 return found.fget(self)  # an attribute is missing inside it: let that error be seen
-            kind = type(self).__name__
-            advice = f": write {ADVICE[name]}" if name in ADVICE else ""
-            if not advice and not name.startswith("__"):
-                parts = [part for part, value in vars(self).items() if isinstance(value, (Parameter, Verbs))]
-                advice = f"; its parts are {', '.join(parts)}" if parts else ""
-            raise AttributeError(f"{kind!r} object has no attribute {name!r}{advice}", name=name, obj=self)
+            from ..advice.answers import for_part
+
+            for_part(self, name, [part for part, value in vars(self).items() if isinstance(value, (Parameter, Verbs))])
 
     # --- types and places ---------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import dtypes
-from ..advice.answers import with_keywords
+from ..advice.missing import with_keywords
 from ..tensors.tensor import Tensor
 from .arguments import INTEGERS, as_tensor, flag, normal_axes, normal_axis, one_of
 from .elementwise import abs, where

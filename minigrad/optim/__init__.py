@@ -4,6 +4,7 @@ Start with `optimizer` (groups, state, the loop over parameters) and `optimizers
 `schedule` and `lr_scheduler`, with `one_cycle` and `plateau`; `clip` and `mixed_precision` are for gradients.
 """
 
+from ..advice.missing import on_missing
 from . import lr_scheduler
 from .clip import clip_grad_norm_, clip_grad_value_
 from .early_stopping import EarlyStopping
@@ -18,3 +19,5 @@ __all__ = [
     # around a step
     "EarlyStopping", "GradScaler", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
 ]  # fmt: skip
+
+on_missing(__name__)

@@ -12,6 +12,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
+from ..advice.missing import on_missing
 from .one_cycle import OneCycleLR
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
@@ -249,3 +250,6 @@ def _check_schedules(kind: str, schedulers: Sequence[LRScheduler], optimizer: Op
             raise TypeError(f"{kind} joins schedules that depend on time alone, not {type(schedule).__name__}")
         if schedule.optimizer is not optimizer:
             raise ValueError(f"{kind}: all schedules must be made for the same optimizer")
+
+
+on_missing(__name__)

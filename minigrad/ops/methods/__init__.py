@@ -7,7 +7,7 @@ asks of its arguments, so that `np.sum(t)` is a tensor.
 from functools import cache
 from typing import Any
 
-from ...advice.answers import with_keywords
+from ...advice.missing import with_keywords
 from ...tensors.tensor import Tensor
 from .. import arranging, creation, elementwise, indexing, linalg, reductions, scatter, shaping
 from . import numpy_names, synonyms

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...advice.answers import with_keywords
+from ...advice.missing import with_keywords
 from ...engine.record import apply
 from ...engine.tape import Version
 from ...primitives import elementwise
