@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .concurrency import LOCK, Entered, left
+from .extras import extra
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -78,12 +79,7 @@ class set_num_threads:
     def __init__(self, n: int) -> None:
         if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
             raise ValueError(f"set_num_threads: expected a number of threads from 1 on, got {n!r}")
-        try:
-            import threadpoolctl
-        except ImportError as error:
-            raise ImportError(
-                f'set_num_threads needs threadpoolctl ({error}): pip install "minigrad[numba]"'
-            ) from error
+        threadpoolctl = extra("threadpoolctl", "set_num_threads needs threadpoolctl", "numba")
         self._outer = _state.count
         self._limits = threadpoolctl.threadpool_limits(n.__index__(), user_api="blas")
         _state.count = n.__index__()

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.extras import extra
+
 FAULTS = {"spike": 1, "stuck": 8, "drift": 12}  # steps that each lasts
 RECOVERY = 8  # steps after a fault that count for nothing: what was read before them was wrong
 MEMORY = 0.75  # what a running mean of errors keeps from step to step
@@ -74,10 +76,7 @@ def detection(scores: np.ndarray, what: np.ndarray, threshold: float) -> dict[st
     (the probability that a faulty value scores higher than one without fault), and the shares of faulty "values" that
     are reported, and of "faults" with at least one such value. Raises ImportError without scikit-learn.
     """
-    try:
-        from sklearn.metrics import roc_auc_score
-    except ImportError as error:
-        raise ImportError(f'the areas need scikit-learn ({error}): pip install "minigrad[data]"') from error
+    metrics = extra("sklearn.metrics", "the areas need scikit-learn", "data")
     fine = scores[what == 0]
     found: dict[str, Any] = {"false_alarms": float((fine > threshold).mean())}
     for number, kind in enumerate(FAULTS, 1):
@@ -85,7 +84,7 @@ def detection(scores: np.ndarray, what: np.ndarray, threshold: float) -> dict[st
         score = scores[at]
         truth = np.repeat([0, 1], [len(fine), len(score)])
         found[kind] = {
-            "auc": float(roc_auc_score(truth, np.concatenate([fine, score]))),
+            "auc": float(metrics.roc_auc_score(truth, np.concatenate([fine, score]))),
             "values": float((score > threshold).mean()),
             "faults": float((at & (scores > threshold)).any(axis=0).mean()),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.data.music import KEYS, LOWEST
+from minigrad.extras import extra
 from minigrad.inspect.figure import figure
 
 TEMPO = 80.0  # quarter notes a minute
@@ -61,10 +62,7 @@ def write_wav(path: Path, roll: np.ndarray, tempo: float = TEMPO, rate: int = RA
 
     Raises ImportError if scipy is not installed, OSError for the file, ValueError for another shape.
     """
-    try:
-        from scipy.io import wavfile
-    except ImportError as error:
-        raise ImportError(f'WAV files need scipy ({error}): pip install "minigrad[data]"') from error
+    wavfile = extra("scipy.io.wavfile", "WAV files need scipy", "data")
     wavfile.write(path, rate, (sound(roll, tempo, rate) * 32767).astype(np.int16))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.data import log_mel, read_wav
+from minigrad.extras import extra
 
 RATE = 8000  # Hz
 MELS = 40
@@ -43,12 +44,9 @@ def features(samples: Any, rate: float) -> tuple[np.ndarray, np.ndarray]:
 
 def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     """Samples at `rate` in Hz as samples at 8 kHz. Raises ImportError without scipy."""
-    try:
-        from scipy.signal import resample_poly
-    except ImportError as error:
-        raise ImportError(f'resampling needs scipy ({error}): pip install "minigrad[data]"') from error
+    signal = extra("scipy.signal", "resampling needs scipy", "data")
     common = math.gcd(RATE, rate)
-    return resample_poly(samples, RATE // common, rate // common).astype(np.float32)
+    return signal.resample_poly(samples, RATE // common, rate // common).astype(np.float32)
 
 
 def read_recordings(folder: Path, learned: int) -> dict[str, list[Recording]]:

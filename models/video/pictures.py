@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad.extras import extra
 from minigrad.inspect.figure import figure
 
 from ..pictures import RIGHT, WRONG, show
@@ -92,9 +93,6 @@ def save_gif(path: Path, pages: Sequence[np.ndarray], milliseconds: Sequence[int
 
     Raises ImportError without pillow.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(f'animations need pillow ({error}): pip install "minigrad[models]"') from error
-    first, *others = [Image.fromarray(page) for page in pages]
+    image = extra("PIL.Image", "animations need pillow", "models")
+    first, *others = [image.fromarray(page) for page in pages]
     first.save(path, format="GIF", save_all=True, append_images=others, duration=list(milliseconds), loop=0)
