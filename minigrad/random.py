@@ -31,8 +31,8 @@ from . import dtypes
 from .advice.missing import on_missing
 from .backends import Backend, default_backend, get_backend
 from .engine.recorded import wrap
-from .ops.arguments import count, integer
-from .ops.creation import Shape, _made, _sizes
+from .ops.arguments import count, integer, sizes
+from .ops.creation import Shape, made
 from .tensors.tensor import Tensor
 
 
@@ -198,8 +198,8 @@ def normal(
     if not std >= 0:
         raise ValueError(f"normal: the standard deviation is a number >= 0, not {std}")
     g = _source(generator)
-    x = _stretched(g.backend.normal, g, _sizes(shape), _float(dtype), std, mean)
-    return _made(x, g.backend, requires_grad)
+    x = _stretched(g.backend.normal, g, sizes(shape), _float(dtype), std, mean)
+    return made(x, g.backend, requires_grad)
 
 
 def uniform(
@@ -216,8 +216,8 @@ def uniform(
     if not -math.inf < low <= high < math.inf:
         raise ValueError(f"uniform: there is no number from {low} to {high}")
     g = _source(generator)
-    x = _stretched(g.backend.uniform, g, _sizes(shape), _float(dtype), high - low, low)
-    return _made(x, g.backend, requires_grad)
+    x = _stretched(g.backend.uniform, g, sizes(shape), _float(dtype), high - low, low)
+    return made(x, g.backend, requires_grad)
 
 
 def randint(low: int, high: int, shape: Shape = (), dtype: Any = None, generator: Generator | None = None) -> Tensor:
@@ -229,14 +229,14 @@ def randint(low: int, high: int, shape: Shape = (), dtype: Any = None, generator
     kind = dtypes.DEFAULT_INT if dtype is None else dtypes.check(dtype)
     if dtypes.is_float(kind):
         raise TypeError(f"randint: these random numbers are integers, not {kind}")
-    return _made(g.backend.randint(g.source, low, high, _sizes(shape), kind), g.backend, False)
+    return made(g.backend.randint(g.source, low, high, sizes(shape), kind), g.backend, False)
 
 
 def permutation(n: int, generator: Generator | None = None) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
     n = count(n, "permutation: n")
     g = _source(generator)
-    return _made(g.backend.permutation(g.source, n), g.backend, False)
+    return made(g.backend.permutation(g.source, n), g.backend, False)
 
 
 def bernoulli(p: float, shape: Shape = (), generator: Generator | None = None, backend: Any = None) -> Tensor:
@@ -246,7 +246,7 @@ def bernoulli(p: float, shape: Shape = (), generator: Generator | None = None, b
     if not 0 <= p <= 1:
         raise ValueError(f"bernoulli: a probability is between 0 and 1, not {p}")
     g = _source(generator, backend)
-    return _made(g.backend.bernoulli(g.source, p, _sizes(shape)), g.backend, False)
+    return made(g.backend.bernoulli(g.source, p, sizes(shape)), g.backend, False)
 
 
 def choice(weights: Sequence[float] | Tensor, generator: Generator | None = None) -> int:

@@ -87,6 +87,14 @@ def count(value: Any, what: str) -> int:
     return n
 
 
+def sizes(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """A shape, as a tuple. Raises TypeError for what is none, ValueError for a negative size."""
+    given = integers(shape, "a shape")
+    if any(n < 0 for n in given):
+        raise ValueError(f"a shape has no negative sizes: {given}")
+    return given
+
+
 def flag(value: Any, function: str, name: str) -> bool:
     """True or False, of Python or NumPy. Raises TypeError for what other libraries take in its place, a type say."""
     if value is True or value is False:

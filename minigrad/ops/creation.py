@@ -18,7 +18,7 @@ from ..engine.recorded import wrap
 from ..engine.version import Foreign, Version
 from ..tensors.array_api import backend_of_device, where_to
 from ..tensors.tensor import Tensor
-from .arguments import count, exactly, integer, integers, within
+from .arguments import count, exactly, integer, sizes, within
 from .shaping import astype
 
 Shape = int | Sequence[int]
@@ -83,7 +83,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     return wrap(source.copy(array), where, None, Version()) if copy else wrap(array, where, None, Foreign())
 
 
-def _made(array: Any, where: Backend, requires_grad: bool) -> Tensor:
+def made(array: Any, where: Backend, requires_grad: bool) -> Tensor:
+    """A tensor around a new array. Raises TypeError for a type that the backend lacks."""
     allowed(array.dtype, where)
     t = wrap(array, where, None, Version())
     return t.requires_grad_() if requires_grad else t
@@ -96,13 +97,6 @@ def _where(backend: Any, device: Any = None) -> Backend:
 
 def _beside(x: Tensor, device: Any) -> Backend:
     return x.backend if device is None else backend_of_device(device)
-
-
-def _sizes(shape: Shape) -> tuple[int, ...]:
-    sizes = integers(shape, "a shape")
-    if any(n < 0 for n in sizes):
-        raise ValueError(f"a shape has no negative sizes: {sizes}")
-    return sizes
 
 
 def full(
@@ -122,7 +116,7 @@ def full(
         dtype = to_array(fill_value, None, where).dtype
     kind = dtypes.check(dtype)
     exactly(fill_value, kind, "full")
-    return _made(where.full(_sizes(shape), fill_value, kind), where, requires_grad)
+    return made(where.full(sizes(shape), fill_value, kind), where, requires_grad)
 
 
 def zeros(
@@ -131,7 +125,7 @@ def zeros(
     """A tensor of zeros."""
     where = _where(backend, device)
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
-    return _made(where.zeros(_sizes(shape), kind), where, requires_grad)
+    return made(where.zeros(sizes(shape), kind), where, requires_grad)
 
 
 def ones(
@@ -200,7 +194,7 @@ def arange(
     for i in {0, 1, n - 1}:
         if 0 <= i < n:
             exactly(start + i * step, kind, "arange")
-    return _made(where.arange(start, stop, step, kind), where, requires_grad)
+    return made(where.arange(start, stop, step, kind), where, requires_grad)
 
 
 def linspace(
@@ -220,7 +214,7 @@ def linspace(
         raise TypeError("linspace: truth values are no numbers at equal distances")
     for value in (start, stop):
         within(value, kind, "linspace")
-    return _made(where.linspace(start, stop, count(num, "linspace: num"), kind, endpoint), where, requires_grad)
+    return made(where.linspace(start, stop, count(num, "linspace: num"), kind, endpoint), where, requires_grad)
 
 
 def eye(
@@ -237,4 +231,4 @@ def eye(
     kind = dtypes.DEFAULT_FLOAT if dtype is None else dtypes.check(dtype)
     rows = count(n, "eye: n")
     columns = rows if m is None else count(m, "eye: m")
-    return _made(where.eye(rows, columns, integer(k, "eye: k"), kind), where, requires_grad)
+    return made(where.eye(rows, columns, integer(k, "eye: k"), kind), where, requires_grad)

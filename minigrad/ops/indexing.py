@@ -22,7 +22,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """
     x = as_tensor(x)
     lead = (slice(None),) * one_axis(axis, x, "take")
-    return x[(*lead, integers(indices, x, "take"))]
+    return x[(*lead, as_indices(indices, x, "take"))]
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
@@ -31,7 +31,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     x and indices have the same number of axes, and equal (or broadcastable) sizes but for `axis`.
     """
     x = as_tensor(x)
-    at = integers(indices, x, "take_along_axis")
+    at = as_indices(indices, x, "take_along_axis")
     if at.ndim != x.ndim:
         raise ValueError(f"take_along_axis: indices have shape {at.shape}, the tensor {x.shape}: other axes")
     axis = normal_axis(axis, x.ndim, "take_along_axis")
@@ -121,7 +121,7 @@ def one_hot(x: Any, n: int = -1, dtype: Any = None) -> Tensor:
     With n = -1 the vectors are as long as the largest index asks for, for which a GPU is waited for. Raises TypeError
     for indices that are no integers, IndexError for one out of range, ValueError if no indices are to tell the length.
     """
-    x = integers(x, as_tensor(x), "one_hot")
+    x = as_indices(x, as_tensor(x), "one_hot")
     n = integer(n, "one_hot: n")
     if n == -1:
         if not x.size:
@@ -134,7 +134,7 @@ def one_hot(x: Any, n: int = -1, dtype: Any = None) -> Tensor:
     return apply(PRIMITIVES["one_hot"], (x,), {"n": n, "dtype": kind})
 
 
-def integers(indices: Any, x: Tensor, what: str) -> Tensor:
+def as_indices(indices: Any, x: Tensor, what: str) -> Tensor:
     """Indices as an integer tensor where x lives. Raises TypeError for others; an empty list has no type of its own."""
     t = as_tensor(indices, x)
     if t.size == 0 and dtypes.is_float(t.dtype):

@@ -17,7 +17,7 @@ from ..tensors.tensor import Tensor
 from .arguments import as_tensor, normal_axis, one_of
 from .creation import full
 from .elementwise import clip, divide, isnan, where
-from .indexing import argsort, integers, take_along_axis
+from .indexing import argsort, as_indices, take_along_axis
 from .precision import in_float32
 from .reductions import cumulative_sum, max, min, prod
 from .shaping import broadcast_to, concat, flatten, reshape
@@ -80,7 +80,7 @@ def _arranged(x: Any, axis: int, index: Any, src: Any, what: str) -> tuple[Tenso
     """x, the places as they stand in brackets behind x, and a value for each of them."""
     x = as_tensor(x)
     axis = normal_axis(axis, x.ndim, what)
-    at = integers(index, x, what)
+    at = as_indices(index, x, what)
     if at.ndim != x.ndim or any(n > m for i, (n, m) in enumerate(zip(at.shape, x.shape, strict=True)) if i != axis):
         raise ValueError(f"{what}: indices of shape {at.shape} do not fit {describe(x)} along axis {axis}")
     if isinstance(src, (bool, int, float)):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ..nn.module import Module
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 
-def decay_groups(module: Module, weight_decay: float) -> list[dict[str, Any]]:
+class HasParameters(Protocol):
+    """A module, which this floor does not know of."""
+
+    def parameters(self) -> Iterator[Any]: ...
+
+
+def decay_groups(module: HasParameters, weight_decay: float) -> list[dict[str, Any]]:
     """Two parameter groups for an optimizer: matrices with this weight decay, biases and the like without.
 
         optimizer = optim.AdamW(optim.decay_groups(model, 0.01), lr=1e-3)

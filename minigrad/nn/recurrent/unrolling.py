@@ -38,8 +38,8 @@ class Recurrent(Module):
 
     Args:
         cell: a module with `forward(x_t, state) -> (output, state)`, where x_t is (B, F), the output a tensor (B, ...),
-            and the state a tree of tensors: one, or tuples, lists and dicts of them, nested at will. It gets None as
-            its first state if none is given.
+            and the state a tree of tensors: one, or tuples, named tuples, lists and dicts of them, nested at will. It
+            gets None as its first state if none is given.
         reverse: go from the last time step to the first. Outputs stay in the order of the inputs.
         batch_first: inputs are (B, T, F) and outputs (B, T, H).
         recompute: keep only the states between segments of the sequence for backward, and compute the steps of a
