@@ -6,6 +6,7 @@ What they hold are ordinary attributes ("0", "1", ... in lists), so that paramet
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any, Generic, TypeVar, overload
 
 from ..engine.recorded import describe
@@ -47,15 +48,14 @@ class _Row(Module, Generic[T]):
 
     def append(self, item: Any) -> Any:
         """Add one at the end; returns the container."""
-        item, n = self._checked(item), len(self)
-        name = next(str(i) for i in range(n, 2 * n + 1) if str(i) not in vars(self))
-        setattr(self, name, item)
-        return self
+        return self.extend([item])
 
     def extend(self, items: Iterable[Any]) -> Any:
         """Add several at the end; returns the container."""
+        numbers = count(len(self))
         for item in list(items):
-            self.append(item)
+            name = next(str(i) for i in numbers if str(i) not in vars(self))
+            setattr(self, name, self._checked(item))
         return self
 
     def insert(self, index: int, item: Any) -> Any:
@@ -160,6 +160,11 @@ class _List(_Row[T]):
 
     def __add__(self, items: Iterable[Any]) -> Any:
         return type(self)([*self, *items])
+
+    def _item(self, index: int) -> Any:
+        name = str(index)  # at once, without a look at all the others
+        item = vars(self).get(name)
+        return (name, item) if isinstance(item, self._kind) else super()._item(index)
 
 
 class _Named(Module):

@@ -91,9 +91,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "var": _spread(reductions.var),
     "cumsum": lambda a, axis=None: _flat_without(reductions.cumulative_sum)(a, axis=axis),
     "cumprod": lambda a, axis=None: _flat_without(reductions.cumulative_prod)(a, axis=axis),
-    "cumulative_sum": lambda x, *, axis=None, include_initial=False: reductions.cumulative_sum(
-        x, axis=axis, include_initial=include_initial
-    ),
+    "cumulative_sum": reductions.cumulative_sum,
     # element-wise
     "clip": lambda a, a_min=None, a_max=None, *, min=None, max=None: elementwise.clip(
         a, min if a_min is None else a_min, max if a_max is None else a_max
@@ -106,15 +104,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "inner": _inner,
     "outer": lambda a, b: linalg.outer(shaping.flatten(a), shaping.flatten(b)),
     "tensordot": lambda a, b, axes=2: linalg.tensordot(a, b, axes),
-    "einsum": lambda subscripts, *operands: linalg.einsum(subscripts, *operands),
-    "linalg.norm": lambda x, ord=None, axis=None, keepdims=False: norms.norm(x, ord, axis, keepdims),
+    "einsum": linalg.einsum,
+    "linalg.norm": norms.norm,
     "linalg.vector_norm": norms.vector_norm,
     "linalg.matrix_norm": norms.matrix_norm,
     "cross": lambda a, b, axis=-1: norms.cross(a, b, axis),
     "trace": lambda a, offset=0, axis1=0, axis2=1: linalg.trace(a, offset, axis1, axis2),
     "diagonal": lambda a, offset=0, axis1=0, axis2=1: arranging.diagonal(a, offset, axis1, axis2),
     "diff": lambda a, n=1, axis=-1: arranging.diff(a, axis=axis, n=n),
-    "matrix_transpose": lambda x: linalg.matrix_transpose(x),
+    "matrix_transpose": linalg.matrix_transpose,
     # shape
     "concatenate": lambda arrays, axis=0: shaping.concat(arrays, axis),
     "vstack": lambda tup: arranging.vstack(tup),
