@@ -102,13 +102,12 @@ class Optimizer:
                 loss = closure()
         changed_by = f"{type(self).__name__}.step()"
         for group in self.param_groups:
-            options = self._options(group)
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
                     update = self._update_half if dtypes.is_half(p.dtype) else self._update
                     with p.backend.active():
-                        update(p, g.array, self.state.setdefault(p, {}), options)
+                        update(p, g.array, self.state.setdefault(p, {}), group)
                     p.version.change(changed_by)
         return loss
 
@@ -122,10 +121,6 @@ class Optimizer:
         state["master"] = master
         self._update(wrap(master, p.backend), xp.astype(g, dtype=dtypes.float32), state, options)
         xp.assign(p.array, xp.astype(master, dtype=p.dtype))
-
-    def _options(self, group: Group) -> Group:
-        """The options of a group, as `_update` gets them."""
-        return {name: group[name] for name in self.defaults}
 
     def _update(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
         """Change the array of one parameter, given its gradient's array."""

@@ -43,7 +43,17 @@ class SGD(Optimizer):
     def _update(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
         first = "momentum_buffer" not in state
         velocity = kept(p, state, "momentum_buffer") if options["momentum"] else None
-        p.backend.sgd_step(p.array, g, velocity, first=first, **options)
+        p.backend.sgd_step(
+            p.array,
+            g,
+            velocity,
+            lr=options["lr"],
+            momentum=options["momentum"],
+            dampening=options["dampening"],
+            nesterov=options["nesterov"],
+            weight_decay=options["weight_decay"],
+            first=first,
+        )
 
 
 class Adagrad(Optimizer):
@@ -74,11 +84,13 @@ class Adagrad(Optimizer):
 
     def _update(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
         array, xp = p.array, calls(p)
-        g = decayed(array, g, options)
         total = kept(p, state, "sum", options["initial_accumulator_value"])
+        if options["weight_decay"]:
+            g = g + options["weight_decay"] * array
         total += g * g
-        rate = options["lr"] / (1 + (counted(state) - 1) * options["lr_decay"])
+        rate = options["lr"] / (1 + state.get("step", 0) * options["lr_decay"])
         array -= rate * (g / (xp.sqrt(total) + options["eps"]))
+        state["step"] = state.get("step", 0) + 1
 
 
 class RMSprop(Optimizer):
@@ -107,7 +119,8 @@ class RMSprop(Optimizer):
 
     def _update(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
         array, xp, alpha = p.array, calls(p), options["alpha"]
-        g = decayed(array, g, options)
+        if options["weight_decay"]:
+            g = g + options["weight_decay"] * array
         square = kept(p, state, "square_avg")
         square *= alpha
         square += (1 - alpha) * (g * g)
@@ -122,7 +135,7 @@ class RMSprop(Optimizer):
             velocity += change
             change = velocity
         array -= options["lr"] * change
-        counted(state)
+        state["step"] = state.get("step", 0) + 1
 
 
 class Adam(Optimizer):
@@ -146,14 +159,23 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def _options(self, group: Group) -> Group:
-        options = super()._options(group)
-        options["beta1"], options["beta2"] = options.pop("betas")
-        return options
-
     def _update(self, p: Tensor, g: Any, state: dict[str, Any], options: Group) -> None:
         m, v = kept(p, state, "exp_avg"), kept(p, state, "exp_avg_sq")
-        p.backend.adam_step(p.array, g, m, v, decoupled=self.decoupled, step=counted(state), **options)
+        state["step"] = state.get("step", 0) + 1
+        beta1, beta2 = options["betas"]
+        p.backend.adam_step(
+            p.array,
+            g,
+            m,
+            v,
+            lr=options["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            eps=options["eps"],
+            weight_decay=options["weight_decay"],
+            decoupled=self.decoupled,
+            step=state["step"],
+        )
 
 
 class AdamW(Adam):
@@ -173,14 +195,3 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
-
-
-def decayed(array: Any, g: Any, options: Group) -> Any:
-    """The gradient with what weight decay adds to it."""
-    return g + options["weight_decay"] * array if options["weight_decay"] else g
-
-
-def counted(state: dict[str, Any]) -> int:
-    """The number of this step, which the state remembers: 1 at first."""
-    state["step"] = state.get("step", 0) + 1
-    return state["step"]
