@@ -48,6 +48,21 @@ def test_a_sequence_of_names():
     assert names(nn.Sequential(nn.ReLU()) + nn.Sequential(nn.Linear(1, 1))) == ["1.weight", "1.bias"]
 
 
+def test_an_index_counts_places_whatever_the_names_are():
+    first, second = nn.ReLU(), nn.Tanh()
+    net = nn.Sequential({"1": first, "0": second})
+    assert net[0] is first
+    assert net[-1] is second
+    assert list(net[:1]) == [first]
+    held = nn.ModuleList([first, second])
+    assert held[np.int64(1)] is second
+    held.insert(-1, nn.GELU())
+    assert held[-2] is held[1]
+    assert held[2] is second
+    del held[::2]
+    assert names(nn.ModuleList([nn.Linear(1, 1), *held])) == ["0.weight", "0.bias"]
+
+
 def test_a_list_is_changed_like_pytorchs():
     def changed(lib):
         layers = [lib.Linear(1, n) for n in range(1, 9)]
