@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 import minigrad as mg
 from minigrad import nn
 from minigrad.inspect.figure import figure
-from minigrad.models import program
+from minigrad.models import PROGRAMS, program
 from minigrad.models.cells import CELLS
 from minigrad.training.flow import GradientFlow, gradient_flow
 from minigrad.training.settings import writable
@@ -33,30 +35,44 @@ MEASURED = 30  # how often in a training
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be measured; the options of the command.
+    """What is to be measured. The fields are the arguments and options of the command."""
 
-    Attributes:
-        name: of the program.
-        steps: time steps to unroll.
-        cells: kinds of recurrent networks to compare; none for the program's own.
-        radii: spectral radii to scale the recurrent weights to; none to leave them.
-        seed, forget_bias: of models that are not trained yet.
-        train: training steps to take; 0 measures once.
-        quick: train with the settings of `minigrad train --quick`.
-        model: the file of a trained model; None for an untrained one.
-        out: the PNG file for the flow; further pictures are beside it.
-    """
+    name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")]
+    steps: Annotated[int, typer.Option(min=2, help="Time steps to unroll.")] = 100
+    cells: Annotated[
+        list[str] | None,
+        typer.Option("--cell", help=f"The kind of recurrent network; may be repeated. One of: {', '.join(CELLS)}."),
+    ] = None
+    radii: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--radius",
+            min=0.0,
+            help="Scale the recurrent weights, gate by gate, to this spectral radius; may be repeated.",
+        ),
+    ] = None
+    seed: Annotated[int, typer.Option(min=0, help="Seed of untrained models.")] = 0
+    forget_bias: Annotated[
+        float | None, typer.Option(help="Initialise with nn.init.recurrent_ and this bias of forget gates.")
+    ] = None
+    train: Annotated[
+        int,
+        typer.Option(min=0, help="Train the program's model for so many steps, measure meanwhile, and draw that too."),
+    ] = 0
+    quick: Annotated[bool, typer.Option("--quick", help="Train with the settings of `train MODEL --quick`.")] = False
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The PNG file to write; by default MODEL-flow.png. With --train, others are beside it: "
+            "MODEL-flow-heat.png, -histograms, -ratios, -layers."
+        ),
+    ] = None
+    model: Annotated[Path | None, typer.Option(help="A trained model; by default a small untrained one.")] = None
 
-    name: str
-    steps: int = 100
-    cells: tuple[str, ...] = ()
-    radii: tuple[float, ...] = ()
-    seed: int = 0
-    forget_bias: float | None = None
-    train: int = 0
-    quick: bool = False
-    model: Path | None = None
-    out: Path = Path("flow.png")
+    def path(self, what: str = "") -> Path:
+        """The file of the flow, or of another picture beside it."""
+        out = Path(f"{self.name}-flow.png") if self.out is None else self.out
+        return out.with_name(f"{out.stem}-{what}{out.suffix or '.png'}") if what else out
 
     def check(self) -> None:
         """Raises ValueError for what does not go together."""
@@ -64,7 +80,7 @@ class Request:
             raise ValueError(
                 "--cell, --forget-bias, --radius and --train are for untrained models, not for one that --model names"
             )
-        if wrong := [c for c in self.cells if c not in CELLS]:
+        if wrong := [c for c in self.cells or () if c not in CELLS]:
             raise ValueError(f"--cell is one of {', '.join(CELLS)}, not {wrong[0]!r}")
         if self.quick and not self.train:
             raise ValueError("--quick is for --train")
@@ -74,7 +90,7 @@ def run(request: Request) -> None:
     """Measure, print and draw. Raises ValueError for options that do not go together, and what the program raises."""
     request.check()
     figure(1, 1)  # what is missing should be missed now, not after minutes of training
-    writable(request.out.parent)
+    writable(request.path().parent)
     flows: dict[str, GradientFlow] = {}
     before: dict[str, GradientFlow] = {}
     linear: dict[str, float] = {}
@@ -100,10 +116,10 @@ def run(request: Request) -> None:
     title = f"{request.name}, {request.steps} time steps"
     if histories:
         title += f", {request.train} training steps"
-        paths.insert(0, plot_history(histories, _beside(request.out, "heat"), title))
+        paths.insert(0, plot_history(histories, request.path("heat"), title))
     now = _together(flows)
     once = {name: norms for name, norms in _together(before).items() if name in now}
-    for path in [plot_flow(now, request.out, title, linear, once), *paths]:
+    for path in [plot_flow(now, request.path(), title, linear, once), *paths]:
         print(path)
 
 
@@ -124,8 +140,8 @@ def measure(from_program: Any, model: nn.Module, steps: int) -> GradientFlow:
 def _variants(request: Request) -> Iterator[tuple[str, Callable[[nn.Module], nn.Module], str | None]]:
     """The label, how a new model is prepared, and the kind of cell, for each model to compare."""
     for cell, radius in product(request.cells or (None,), request.radii or (None,)):
-        words = [cell or ""] if len(request.cells) > 1 else []
-        words += [f"radius {radius:g}"] if radius is not None and len(request.radii) > 1 else []
+        words = [cell or ""] if len(request.cells or ()) > 1 else []
+        words += [f"radius {radius:g}"] if radius is not None and len(request.radii or ()) > 1 else []
         yield ", ".join(words), partial(_prepared, forget_bias=request.forget_bias, radius=radius), cell
 
 
@@ -232,14 +248,10 @@ def _pictures_of_training(request: Request, label: str, found: Trained) -> list[
     title = f"{request.name}, {label}" if label else request.name
     last = found.flow.flows[-1]
     paths = [
-        plot_histograms(found.updates, _beside(request.out, f"histograms{own}"), title),
-        plot_ratios(found.updates, _beside(request.out, f"ratios{own}"), title),
+        plot_histograms(found.updates, request.path(f"histograms{own}"), title),
+        plot_ratios(found.updates, request.path(f"ratios{own}"), title),
     ]
     if len(last) > 1:
         after = f"{title}, after {found.flow.steps[-1]} training steps"
-        paths.append(plot_layers(last, _beside(request.out, f"layers{own}"), after))
+        paths.append(plot_layers(last, request.path(f"layers{own}"), after))
     return paths
-
-
-def _beside(out: Path, what: str) -> Path:
-    return out.with_name(f"{out.stem}-{what}{out.suffix or '.png'}")
