@@ -102,10 +102,6 @@ class Indexing(Backend):
         """A copy of x in a type that holds the values too, so that none is cut down silently."""
         return self.lib.array(x, dtype=self.lib.result_type(x, values), copy=True)
 
-    def nonzero(self, x: Array) -> Array:
-        """The indices of the non-zero elements of a vector."""
-        return self.lib.flatnonzero(x)
-
     def one_hot(self, x: Array, n: int, dtype: Any) -> Array:
         return (x[..., None] == self.lib.arange(n)).astype(dtype)
 

@@ -43,6 +43,14 @@ DIRECT = {
     "bitwise_right_shift": "right_shift",
 }
 
+# The same, for functions that are not element-wise: their parameters have NumPy's names and places.
+ALIKE = {
+    name: name
+    for name in (
+        "from_dlpack empty zeros full any all count_nonzero argmax argmin searchsorted broadcast_to flip roll tril triu"
+    ).split()
+} | {"nonzero": "flatnonzero"}
+
 
 class NumpyBackend(Indexing):
     """NumPy's arrays and functions."""
@@ -55,7 +63,7 @@ class NumpyBackend(Indexing):
     def __init__(self) -> None:
         super().__init__()
         _keep_freed_memory()
-        for ours, theirs in DIRECT.items():
+        for ours, theirs in (DIRECT | ALIKE).items():
             if not hasattr(type(self), ours):
                 setattr(self, ours, getattr(self.lib, theirs))
 
@@ -66,10 +74,6 @@ class NumpyBackend(Indexing):
             return np.array(np.asarray(data, dtype=dtype))  # not every library's __array__ knows `copy`
         return np.array(data, dtype=dtype, copy=copy)
 
-    def from_dlpack(self, x: Any) -> Array:
-        """An array that shares the memory of an object with `__dlpack__`."""
-        return self.lib.from_dlpack(x)
-
     def to_numpy(self, x: Array) -> np.ndarray:
         return x
 
@@ -79,16 +83,6 @@ class NumpyBackend(Indexing):
     def may_overlap(self, x: Array, y: Array) -> bool:
         """Whether two arrays may share memory."""
         return bool(self.lib.may_share_memory(x, y))
-
-    def empty(self, shape: Shape, dtype: Any) -> Array:
-        """An array whose values are not set."""
-        return self.lib.empty(shape, dtype)
-
-    def zeros(self, shape: Shape, dtype: Any) -> Array:
-        return self.lib.zeros(shape, dtype)
-
-    def full(self, shape: Shape, value: Any, dtype: Any) -> Array:
-        return self.lib.full(shape, value, dtype)
 
     def arange(self, start: float, stop: float, step: float, dtype: Any = None) -> Array:
         if dtype is None or dtype.kind not in "fV":
@@ -171,21 +165,6 @@ class NumpyBackend(Indexing):
     def min(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         return x.min(axis=axis, keepdims=keepdims)
 
-    def any(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return self.lib.any(x, axis=axis, keepdims=keepdims)
-
-    def all(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return self.lib.all(x, axis=axis, keepdims=keepdims)
-
-    def count_nonzero(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return self.lib.count_nonzero(x, axis=axis, keepdims=keepdims)
-
-    def argmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        return self.lib.argmax(x, axis=axis, keepdims=keepdims)
-
-    def argmin(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        return self.lib.argmin(x, axis=axis, keepdims=keepdims)
-
     def argsort(self, x: Array, axis: int = -1, descending: bool = False) -> Array:
         """Stable in both directions: equal elements keep their order."""
         if not descending:
@@ -193,10 +172,6 @@ class NumpyBackend(Indexing):
         lib = self.lib
         order = lib.flip(lib.argsort(lib.flip(x, axis=axis), axis=axis, kind="stable"), axis=axis)
         return x.shape[axis] - 1 - order
-
-    def searchsorted(self, x: Array, values: Array, side: str) -> Array:
-        """For each of `values` the place in the ordered vector x before which it would be put, or after (right)."""
-        return self.lib.searchsorted(x, values, side=side)
 
     @rounds_once
     def cumulative_sum(self, x: Array, axis: int) -> Array:
@@ -285,23 +260,8 @@ class NumpyBackend(Indexing):
     def permute_dims(self, x: Array, axes: tuple[int, ...]) -> Array:
         return x.transpose(axes)
 
-    def broadcast_to(self, x: Array, shape: Shape) -> Array:
-        return self.lib.broadcast_to(x, shape)
-
-    def flip(self, x: Array, axis: Any) -> Array:
-        return self.lib.flip(x, axis=axis)
-
-    def roll(self, x: Array, shift: Any, axis: Any) -> Array:
-        return self.lib.roll(x, shift, axis=axis)
-
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float = 0) -> Array:
         return self.lib.pad(x, widths, constant_values=value) if widths else self.copy(x)
-
-    def tril(self, x: Array, k: int) -> Array:
-        return self.lib.tril(x, k)
-
-    def triu(self, x: Array, k: int) -> Array:
-        return self.lib.triu(x, k)
 
     def concat(self, *xs: Array, axis: int, ends: Any = None) -> Array:
         return self.lib.concatenate(xs, axis=axis)
