@@ -33,6 +33,27 @@ def over_elements(name: str) -> Callable[..., Array]:
     return call
 
 
+def over_rows(name: str) -> Callable[..., Array]:
+    """The call of a function of rows, or of a gradient of one (`..._vjp`): by the kernel of its name, likewise."""
+    plain = getattr(NumpyBackend, name)
+
+    def function(self: FusedBackend, x: Array, axis: int) -> Array:
+        if not (self.is_plain(x) and is_last(axis, x)):
+            return plain(self, x, axis)
+        out = self.lib.empty(x.shape, x.dtype)
+        getattr(self.kernels, name)(self.rows(x), matrix(out))
+        return out
+
+    def gradient(self: FusedBackend, g: Array, out: Array, axis: int) -> Array:
+        if not (self.are_alike(g, out) and is_last(axis, out)):
+            return plain(self, g, out, axis)
+        d = self.lib.empty(g.shape, g.dtype)
+        getattr(self.kernels, name)(self.rows(g), self.rows(out), matrix(d))
+        return d
+
+    return functools.wraps(plain)(gradient if name.endswith("_vjp") else function)
+
+
 class FusedBackend(NumpyBackend):
     """Calls that run as one kernel.
 
@@ -62,37 +83,10 @@ class FusedBackend(NumpyBackend):
 
     # --- softmax and its losses ---------------------------------------------------------------------------------------
 
-    def softmax(self, x: Array, axis: int) -> Array:
-        """exp(x) / sum(exp(x)) along `axis`."""
-        if not (self.is_plain(x) and is_last(axis, x)):
-            return super().softmax(x, axis)
-        out = self.lib.empty(x.shape, x.dtype)
-        self.kernels.softmax(self.rows(x), self.rows(out))
-        return out
-
-    def softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
-        """Gradient of softmax: out * (g - <g, out>)."""
-        if not (self.are_alike(g, out) and is_last(axis, out)):
-            return super().softmax_vjp(g, out, axis)
-        d = self.lib.empty(g.shape, g.dtype)
-        self.kernels.softmax_vjp(self.rows(g), self.rows(out), self.rows(d))
-        return d
-
-    def log_softmax(self, x: Array, axis: int) -> Array:
-        """log(softmax(x)) along `axis`."""
-        if not (self.is_plain(x) and is_last(axis, x)):
-            return super().log_softmax(x, axis)
-        out = self.lib.empty(x.shape, x.dtype)
-        self.kernels.log_softmax(self.rows(x), self.rows(out))
-        return out
-
-    def log_softmax_vjp(self, g: Array, out: Array, axis: int) -> Array:
-        """Gradient of log_softmax: g - softmax * sum(g)."""
-        if not (self.are_alike(g, out) and is_last(axis, out)):
-            return super().log_softmax_vjp(g, out, axis)
-        d = self.lib.empty(g.shape, g.dtype)
-        self.kernels.log_softmax_vjp(self.rows(g), self.rows(out), self.rows(d))
-        return d
+    softmax = over_rows("softmax")
+    softmax_vjp = over_rows("softmax_vjp")
+    log_softmax = over_rows("log_softmax")
+    log_softmax_vjp = over_rows("log_softmax_vjp")
 
     def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """log(sum(exp(x))) along `axis`."""
@@ -130,7 +124,7 @@ class FusedBackend(NumpyBackend):
         if not (self.is_plain(x) and x.ndim):
             return super().standardize(x, eps)
         out = self.lib.empty(x.shape, x.dtype)
-        self.kernels.standardize(self.rows(x), float(eps), self.rows(out))
+        self.kernels.standardize(self.rows(x), float(eps), matrix(out))
         return out
 
     def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
@@ -140,7 +134,7 @@ class FusedBackend(NumpyBackend):
             return super().layer_norm(x, weight, bias, eps)
         out = self.lib.empty(x.shape, x.dtype)
         bias = self.lib.empty(0, x.dtype) if bias is None else self.flat(bias)  # (0,) stands for none
-        self.kernels.layer_norm(self.rows(x), self.flat(weight), bias, float(eps), self.rows(out))
+        self.kernels.layer_norm(self.rows(x), self.flat(weight), bias, float(eps), matrix(out))
         return out
 
     def layer_norm_vjp(self, g: Array, x: Array, eps: float) -> Array:
@@ -148,7 +142,7 @@ class FusedBackend(NumpyBackend):
         if not (self.are_alike(g, x) and x.ndim):
             return super().layer_norm_vjp(g, x, eps)
         d = self.lib.empty(x.shape, x.dtype)
-        self.kernels.layer_norm_vjp(self.rows(g), self.rows(x), float(eps), self.rows(d))
+        self.kernels.layer_norm_vjp(self.rows(g), self.rows(x), float(eps), matrix(d))
         return d
 
     # --- indexing -----------------------------------------------------------------------------------------------------
@@ -240,8 +234,7 @@ class FusedBackend(NumpyBackend):
 
     def rows(self, x: Array) -> Array:
         """`x` (..., C) as a matrix (N, C) for a kernel."""
-        x = self.plain(x)
-        return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        return matrix(self.plain(x))
 
     def as_index(self, x: Array) -> Array:
         """Integers of any shape as an int64 vector for a kernel."""
@@ -264,6 +257,11 @@ class FusedBackend(NumpyBackend):
                 return None
             vectors.append(contiguous.reshape(-1))
         return vectors
+
+
+def matrix(x: Array) -> Array:
+    """A contiguous array (..., C) as (N, C)."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def is_last(axis: Any, x: Array) -> bool:

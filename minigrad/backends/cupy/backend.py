@@ -244,11 +244,6 @@ class CupyBackend(CupyIndexing, CupyRandom):
             return x.sum(axis=axis, keepdims=keepdims, dtype=FLOAT32).astype(x.dtype)
         return x.sum(axis=axis, keepdims=keepdims)
 
-    def prod(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        if is_half(x):
-            return x.prod(axis=axis, keepdims=keepdims, dtype=FLOAT32).astype(x.dtype)
-        return x.prod(axis=axis, keepdims=keepdims)
-
     def matmul(self, x: Array, y: Array) -> Array:
         # cuBLAS accumulates in float32. A result of one element CuPy computes as a sum of products, in 16 bits.
         if is_half(x) and is_half(y) and x.size == x.shape[-1] and y.size == x.size:
