@@ -1,4 +1,9 @@
-"""The registry of backends, and which one new tensors go to."""
+"""The backends that compute with arrays. This file is their registry, and says which one new tensors go to.
+
+`base.py` says what a backend is and `numpy.py` is the reference: start there. `indexing.py`, `sums.py` and `special.py`
+are parts of it. `fused.py` is what the folders `numba/` and `cupy/` share. `halves.py` says how 16-bit floats are
+computed with, `deferred.py` which gradients wait for more of their kind.
+"""
 
 from __future__ import annotations
 
