@@ -55,8 +55,11 @@ def narrow_type(arrays: Sequence[Any], compared: bool) -> Any:
 
 
 def once(function: Callable[..., Array], kind: Any, *arrays: Any, **params: Any) -> Array:
-    """What a function makes of 16-bit floats, computed in float32 and rounded once to the type `kind`, if not None."""
-    out = function(*[widened(x) for x in arrays], **params)
+    """What a function makes of 16-bit floats, computed in float32 and rounded once to the type `kind`, if not None.
+
+    Methods of backends on arrays, operations that meet numbers or integers, and compositions of tensors come here.
+    """
+    out = function(*map(widened, arrays), **{name: widened(x) for name, x in params.items()})
     return out.astype(kind) if kind is not None and out.dtype.kind == "f" else out
 
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..backends.halves import half_type, is_half, widened
+from ..backends.halves import half_type, is_half, once
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -23,8 +23,6 @@ def in_float32(function: Function) -> Function:
         given = [*args, *options.values()] if options else args
         if not any(map(is_half, given)):
             return function(*args, **options)
-        kind = half_type(given)
-        out = function(*map(widened, args), **{name: widened(x) for name, x in options.items()})
-        return out.astype(kind) if kind is not None else out  # type: ignore[attr-defined]
+        return once(function, half_type(given), *args, **options)
 
     return call  # type: ignore[return-value]
