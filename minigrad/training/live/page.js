@@ -10,11 +10,25 @@ const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
 
 const get = (id) => document.getElementById(id);
 const charts = {
-  loss: new Chart(get("loss"), { x: "step" }),
-  norm: new Chart(get("norm"), { x: "step" }),
-  rate: new Chart(get("rate"), { x: "step" }),
+  loss: overSteps("loss", "Loss", "wide"),
+  norm: overSteps("norm", "Gradient norm", "", true),
+  rate: overSteps("rate", "Learning rate"),
   flow: new Chart(get("flow"), { x: "time step t" }),
 };
+
+/** A chart over the steps of the training, in a section of its own before that of the gradient flow. */
+function overSteps(id, title, kind = "", log = false) {
+  const section = document.createElement("section");
+  section.id = id;
+  section.className = `chart ${kind}`;
+  section.append(get("chart").content.cloneNode(true));
+  section.querySelector("h2").textContent = title;
+  section.querySelector("h2").id = `${id}-title`;
+  section.querySelector(".log").checked = log;
+  section.setAttribute("aria-labelledby", `${id}-title`);
+  get("flow").before(section);
+  return new Chart(section, { x: "step" });
+}
 
 let run; // everything that is known: see `forget`
 let newest = {}; // the last answer
