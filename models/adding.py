@@ -88,14 +88,6 @@ def unrolled(model: Adder, steps: int) -> mg.Tensor:
     return model.loss(mg.tensor(x[:steps]), mg.tensor(y))
 
 
-def load(path: Path) -> Adder:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda sizes: Adder(**sizes))
-
-
 class Task(training.Task):
     """Learning to add, from problems that are never the same; see the base class."""
 
@@ -134,6 +126,10 @@ class Task(training.Task):
     def results(self) -> dict[str, Any]:
         return {"squared_error": self.loss(self.test).item(), "always_one": ALWAYS_ONE}
 
+    @staticmethod
+    def build(about: Any) -> Adder:
+        return Adder(**about)
+
     def about(self) -> dict[str, Any]:
         return {"cell": self.settings.cell, "hidden": self.settings.hidden}
 
@@ -142,13 +138,11 @@ class Task(training.Task):
         return draw_unrolled(unrolled, self.model, 4, out, title)
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve and graph in `settings.out`.
-
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises OSError for files, BackendError.
-    """
+    """Train a model; see `training.fit`. It leaves its graph, too."""
     return training.fit(settings, Task)
 
 

@@ -147,14 +147,6 @@ def unrolled(model: Captioner, steps: int) -> mg.Tensor:
     return model.loss(mg.zeros((1, 64)), letters)
 
 
-def load(path: Path) -> Captioner:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda sizes: Captioner(**sizes))
-
-
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -209,6 +201,10 @@ class Task(training.Task):
             "images": len(labels),
         }
 
+    @staticmethod
+    def build(about: Any) -> Captioner:
+        return Captioner(**about)
+
     def about(self) -> dict[str, Any]:
         return dict(self.model.sizes)
 
@@ -234,12 +230,13 @@ class Task(training.Task):
         return list(paths)
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve and captions in `settings.out`.
+    """Train a model; see `training.fit`. It leaves captions of the test images, too.
 
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises ImportError without scikit-learn, OSError for files, BackendError.
+    Raises also ImportError without scikit-learn.
     """
     return training.fit(settings, Task)
 

@@ -153,14 +153,6 @@ def unrolled(model: CharLM, steps: int) -> mg.Tensor:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def load(path: Path) -> CharLM:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda d: CharLM(Vocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
-
-
 def located(text: Path) -> Path:
     """The file of a text: as it is, or that of the data set with this name."""
     return fetch(str(text)) if not text.exists() and str(text) in TEXTS else text
@@ -243,6 +235,10 @@ class Task(training.Task):
         counts = {"characters": len(self.train_numbers), "held_out_characters": len(self.held_out_numbers)}
         return {**self.validate(), **counts, "vocabulary": len(self.model.vocabulary)}
 
+    @staticmethod
+    def build(about: Any) -> CharLM:
+        return CharLM(Vocabulary.from_dict(about["vocabulary"]), **about["sizes"])
+
     def about(self) -> dict[str, Any]:
         return {"sizes": self.model.sizes, "vocabulary": self.model.vocabulary.to_dict()}
 
@@ -256,12 +252,13 @@ class Task(training.Task):
         return [text, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve, graph and a sample in `settings.out`.
+    """Train a model; see `training.fit`. It leaves its graph and a sample of text, too.
 
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises OSError for files, ValueError for a text that is too short, BackendError.
+    Raises also ValueError for a text that is too short.
     """
     return training.fit(settings, Task)
 

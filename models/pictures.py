@@ -45,6 +45,23 @@ def grid(
     drawn.savefig(path, format="png", dpi=110)
 
 
+def recorded(
+    unrolled: Callable[[Any, int], mg.Tensor], model: nn.Module, steps: int, details: bool = True
+) -> tuple[mg.Tape, mg.Tensor]:
+    """A program's loss over a few time steps, and the tape that has it with all gradients; those kept stay as they are.
+
+    Args:
+        unrolled: gives the loss of a model over so many steps.
+        model: its parameters are differentiated.
+        steps: to unroll.
+        details: of the tape.
+    """
+    with mg.enable_grad(), mg.Tape(details=details) as tape:
+        loss = unrolled(model, steps)
+        mg.differentiate(loss, list(model.parameters()), allow_unused=True)
+    return tape, loss
+
+
 def draw_unrolled(
     unrolled: Callable[[Any, int], mg.Tensor], model: nn.Module, steps: int, out: Path, title: str
 ) -> list[Path]:
@@ -57,8 +74,6 @@ def draw_unrolled(
         out: the directory to write `graph.svg` and `graph.html` to.
         title: a line above both.
     """
-    with mg.enable_grad(), mg.Tape(details=True) as tape:
-        loss = unrolled(model, steps)
-    mg.differentiate(loss, list(model.parameters()), allow_unused=True)
+    tape, loss = recorded(unrolled, model, steps)
     picture = draw(tape, out / "graph.svg", end=loss, title=title)
     return [out / "graph.svg", picture.save(out / "graph.html")]

@@ -10,6 +10,8 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from . import files
+
 
 class Task:
     """What is to be learned: a model, its loss and its batches; or a subclass that defines the methods it needs.
@@ -137,6 +139,19 @@ class Task:
     def about(self) -> dict[str, Any]:
         """Plain data that is needed to rebuild the model, such as its sizes and vocabulary."""
         return {}
+
+    @staticmethod
+    def build(about: Any) -> nn.Module:
+        """The untrained model, from what `about` has said of it. Raises KeyError or TypeError if that is too little."""
+        raise NotImplementedError("this Task does not define build()")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Any:
+        """Read a trained model; `path` is the file, or the directory of a training run.
+
+        Raises OSError if there is none, ValueError for another kind of file.
+        """
+        return files.load(path, cls.format, cls.build)
 
     def write(self, out: Path) -> list[Path]:
         """Write something to look at or to listen to, made with the kept weights. Returns the paths.

@@ -164,14 +164,6 @@ def unrolled(model: Forecaster, steps: int) -> mg.Tensor:
     return model.loss(mg.tensor(x), mg.zeros((steps, 1, len(model.scaling.changes))))
 
 
-def load(path: Path) -> Forecaster:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda d: Forecaster(Scaling(**d["scaling"]), **d["sizes"]))
-
-
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,6 +222,10 @@ class Task(training.Task):
         made = self.model.forecasts(seen.times[: seen.test], seen.values[: seen.test, None])
         made = np.concatenate([made, np.full((len(seen.values) - seen.test, 1, self.horizon), np.nan)])
         return {"rmse": float(np.mean(seen.rmse(made, seen.validation, seen.test)))}
+
+    @staticmethod
+    def build(about: Any) -> Forecaster:
+        return Forecaster(Scaling(**about["scaling"]), **about["sizes"])
 
     def about(self) -> dict[str, Any]:
         return {"sizes": self.model.sizes, "scaling": self.model.scaling.plain()}
@@ -316,11 +312,12 @@ class Task(training.Task):
         return [path]
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve and a picture of forecasts in `settings.out`.
+    """Train a model; see `training.fit`. It leaves a picture of forecasts, too.
 
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises OSError for files, ValueError for settings that do not fit the series, BackendError.
+    Raises also ValueError for settings that do not fit the series.
     """
     return training.fit(settings, Task)

@@ -200,16 +200,6 @@ def unrolled(model: ChordLM, steps: int) -> mg.Tensor:
     return model.nll(roll).mean()
 
 
-def load(path: Path) -> ChordLM:
-    """Read a trained model, in evaluation mode; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    model = training.load(path, Task.format, lambda sizes: ChordLM(**sizes))
-    model.eval()
-    return model
-
-
 class Task(training.Task):
     """Learning to continue chorales, one chord at a time; see the base class."""
 
@@ -254,6 +244,10 @@ class Task(training.Task):
         validation = {f"validation_{name}": value for name, value in self.validate().items()}
         return {**validation, **reached, "published_test_nll": PUBLISHED.get(self.settings.cell), **pieces}
 
+    @staticmethod
+    def build(about: Any) -> ChordLM:
+        return ChordLM(**about).eval()
+
     def about(self) -> dict[str, Any]:
         return {"cell": self.settings.cell, "hidden": self.settings.hidden}
 
@@ -271,12 +265,12 @@ class Task(training.Task):
         return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve, pictures and music in `settings.out`.
+    """Train a model; see `training.fit`. It leaves pictures and music, too.
 
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises OSError for files, ValueError for data of another kind, BackendError, ImportError if
-    mido or scipy is not installed.
+    Raises also ValueError for data of another kind, and ImportError without mido or scipy.
     """
     return training.fit(settings, Task)

@@ -188,14 +188,6 @@ def unrolled(model: Reader, steps: int) -> mg.Tensor:
     return model.loss(model.encode([[words[i % len(words)] for i in range(steps)]]), np.ones(1))
 
 
-def load(path: Path) -> Reader:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda d: Reader(WordVocabulary.from_dict(d["vocabulary"]), **d["sizes"]))
-
-
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +266,10 @@ class Task(training.Task):
             measures |= {"sentences": n, "standard_error": math.sqrt(p * (1 - p) / n)}
         return found
 
+    @staticmethod
+    def build(about: Any) -> Reader:
+        return Reader(WordVocabulary.from_dict(about["vocabulary"]), **about["sizes"])
+
     def about(self) -> dict[str, Any]:
         return {"sizes": self.model.sizes, "vocabulary": self.model.vocabulary.to_dict()}
 
@@ -314,11 +310,9 @@ class Task(training.Task):
         return np.concatenate(largest).mean(axis=0)
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve and pictures of sentences in `settings.out`.
-
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises OSError for files, BackendError.
-    """
+    """Train a model; see `training.fit`. It leaves pictures of sentences, too."""
     return training.fit(settings, Task)

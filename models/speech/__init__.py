@@ -211,14 +211,6 @@ def unrolled(model: Recogniser, steps: int) -> mg.Tensor:
     return model.spelling_loss(model(x, lengths), lengths, ["one"[:steps]])
 
 
-def load(path: Path) -> Recogniser:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda about: Recogniser(**about))
-
-
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +290,10 @@ class Task(training.Task):
             counts[recording.digit][int(np.argmin(distances))] += 1
         return counts
 
+    @staticmethod
+    def build(about: Any) -> Recogniser:
+        return Recogniser(**about)
+
     def about(self) -> dict[str, Any]:
         return self.model.about
 
@@ -318,12 +314,13 @@ class Task(training.Task):
         return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, pictures and sound in `settings.out`.
+    """Train a model; see `training.fit`. It leaves pictures and sound, too: `heard.wav` has ten recordings of the test
+    set, half a second apart, those that were misunderstood first.
 
-    `heard.wav` has ten recordings of the test set, half a second apart: those that were misunderstood come first.
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises OSError for files, ValueError for damaged ones, BackendError.
+    Raises also ValueError for damaged files.
     """
     return training.fit(settings, Task)

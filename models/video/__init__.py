@@ -192,14 +192,6 @@ def unrolled(model: Watcher, steps: int) -> mg.Tensor:
     return model.loss(mg.zeros((steps, 1, FRAME, FRAME)), np.zeros(1, int), np.zeros(1, int))
 
 
-def load(path: Path) -> Watcher:
-    """Read a trained model; `path` is the file, or the directory of a training run.
-
-    Raises OSError if there is none, ValueError for another kind of file.
-    """
-    return training.load(path, Task.format, lambda sizes: Watcher(**sizes))
-
-
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +246,10 @@ class Task(training.Task):
         }
         return {**self.measures(self.test), "clips": len(truths[0]), **after}
 
+    @staticmethod
+    def build(about: Any) -> Watcher:
+        return Watcher(**about)
+
     def about(self) -> dict[str, Any]:
         return dict(self.model.sizes)
 
@@ -282,11 +278,12 @@ class Task(training.Task):
         return made
 
 
+load = Task.load
+
+
 def train(settings: Settings) -> dict[str, Any]:
-    """Train a model, show how it goes, and leave model, metrics, curve, graph and clips in `settings.out`.
+    """Train a model; see `training.fit`. It leaves its graph and clips, too.
 
-    Interrupted by Ctrl-C it writes what it has; then `finished` is false in the result.
-
-    Returns the metrics. Raises ImportError without scikit-learn, OSError for files, BackendError.
+    Raises also ImportError without scikit-learn.
     """
     return training.fit(settings, Task)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-import minigrad as mg
 from minigrad.models import PROGRAMS, program
+from minigrad.models.pictures import recorded
 from minigrad.tools.graph import FORMATS, draw
 
 
@@ -38,9 +38,7 @@ def graph(
     from_program = program(name)
     chosen = from_program.untrained() if model is None else from_program.load(model)
     path = Path(f"{name}.{format or 'svg'}") if out is None else out
-    with mg.Tape(details=True) as tape:
-        loss = from_program.unrolled(chosen, length)
-    loss.backward()
+    tape, loss = recorded(from_program.unrolled, chosen, length)
     if not title and (format or path.suffix.lstrip(".")) == "html":
         title = f"{name}, {length} time steps"
     draw(tape, path, format, depth=depth, steps=_steps(steps), show=show, end=loss, gradients=gradients, title=title)

@@ -19,6 +19,7 @@ from minigrad import nn
 from minigrad.inspect.figure import figure
 from minigrad.models import PROGRAMS, program
 from minigrad.models.cells import CELLS
+from minigrad.models.pictures import recorded
 from minigrad.training.flow import GradientFlow, gradient_flow
 from minigrad.training.settings import writable
 from minigrad.training.trainer import Trainer
@@ -129,9 +130,7 @@ def measure(from_program: Any, model: nn.Module, steps: int) -> GradientFlow:
     It is measured on a copy: in float64, in which gradients vanish later, and in evaluation mode, without dropout.
     """
     twin = copy.deepcopy(model).to("float64").eval()
-    with mg.Tape() as tape:
-        from_program.unrolled(twin, steps).backward()
-    return gradient_flow(tape, twin)
+    return gradient_flow(recorded(from_program.unrolled, twin, steps, details=False)[0], twin)
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
