@@ -11,8 +11,9 @@ from ...engine.tape import Leaf, Node, ancestors
 from ...tensors.tensor import Tensor
 from ..entry import Entry, Summary, norm_of, summary
 from ..observe import Constant, Tape
+from .chains import BACKWARD, Chain, Place
 from .kept import note_kept
-from .model import BACKWARD, Chain, Graph, GraphEdge, GraphNode, Place, place_leaves, shape_text
+from .model import Graph, GraphEdge, GraphNode, place_leaves, shape_text
 
 
 def build(

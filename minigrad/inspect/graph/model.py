@@ -12,34 +12,15 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..entry import Summary
+from .chains import Chain, Place, common, step_from
 
 # What a node can be. What is neither does not come from the tape, but from folding.
 OPERATIONS = ("operation", "output")
 LEAVES = ("parameter", "data")
 KINDS = (*OPERATIONS, *LEAVES, "module", "state", "ellipsis")
-
-BACKWARD = "backward"  # the name of the outermost place of everything that a backward pass recorded
-FORWARD = "forward"  # that of everything else, where both stand side by side
-
-
-class Place(NamedTuple):
-    """One link of the chain of scopes around a node.
-
-    Attributes:
-        name: of the scope; empty for a bare time step.
-        step: the time step, if it is one.
-        last: of several steps that are folded into one, the last; `step` is the first of them.
-    """
-
-    name: str
-    step: int | None
-    last: int | None = None
-
-
-Chain = tuple[Place, ...]
 
 
 @dataclass(slots=True)
@@ -84,6 +65,11 @@ class GraphNode:
     count: int = 1
     repeats: int = 1
     parameters: tuple[str, ...] = ()
+
+    @property
+    def behind_box(self) -> bool:
+        """Whether this is a state that a box hands on, and no operation of its own."""
+        return self.kind == "state" and self.count == 0
 
     def copy(self) -> GraphNode:
         """A node that can be changed without this one; `dataclasses.replace` takes six times as long."""
@@ -219,14 +205,6 @@ def without_backward(graph: Graph) -> Graph:
     return Graph([node for node in graph.nodes if node.id in used], edges)
 
 
-def common(a: Chain, b: Chain) -> int:
-    """How many places, from the outermost, two chains have in common."""
-    n = 0
-    while n < min(len(a), len(b)) and a[n] == b[n]:
-        n += 1
-    return n
-
-
 def place_leaves(graph: Graph) -> None:
     """Put each leaf where all its uses are: the scope that encloses them, without time steps inside or below.
 
@@ -247,11 +225,4 @@ def place_leaves(graph: Graph) -> None:
             places[leaf.id] = chain[: common(chain, user.scope)]
     for i, chain in places.items():
         leaf = nodes[i]
-        leaf.scope = chain if leaf.kind == "data" else _before_time(chain)
-
-
-def _before_time(chain: Chain) -> Chain:
-    for n, place in enumerate(chain):
-        if place.step is not None:
-            return chain[:n]
-    return chain
+        leaf.scope = chain if leaf.kind == "data" else chain[: step_from(chain)]  # a parameter is outside of time

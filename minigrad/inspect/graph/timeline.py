@@ -10,15 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from .model import OPERATIONS, Chain, Graph, GraphNode, Place, place_leaves
-
-
-@dataclass
-class _Run:
-    """The calls of one module, one after the other, inside one scope: which ids they span."""
-
-    first: int
-    last: int
+from .chains import Chain, Place, step_from, steps_of
+from .model import OPERATIONS, Graph, GraphNode, place_leaves
 
 
 def columns(graph: Graph) -> Graph:
@@ -27,7 +20,7 @@ def columns(graph: Graph) -> Graph:
     Runs of steps in the same scope that overlap in time share their columns: the cells of one hand-written loop do,
     an encoder and the decoder that follows it do not.
     """
-    axes = _axes(_runs(graph))
+    axes = _axes(graph)
     rewritten: dict[Chain, Chain] = {}
     nodes = []
     for node in graph.nodes:
@@ -40,19 +33,6 @@ def columns(graph: Graph) -> Graph:
     return result
 
 
-def column_of(chain: Chain) -> int | None:
-    """The position in the chain of the outermost time step; None if there is none."""
-    return next((k for k, place in enumerate(chain) if place.step is not None), None)
-
-
-def other_step(source: Chain, target: Chain) -> int | None:
-    """Where two scopes part, if that is in different steps of one time axis: the position in their chains, or None."""
-    for k, (a, b) in enumerate(zip(source, target, strict=False)):
-        if a != b:
-            return k if a.name == b.name and a.step is not None and b.step is not None else None
-    return None
-
-
 def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:
     """For each node in a time step, what the corresponding nodes of other steps share with it.
 
@@ -61,7 +41,7 @@ def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:
     timeless = {
         chain: tuple(Place(place.name, None) for place in chain)
         for chain in {node.scope for node in graph.nodes}
-        if column_of(chain) is not None
+        if step_from(chain) is not None
     }
     seen: dict[tuple[Chain, str], int] = defaultdict(int)
     found = {}
@@ -72,27 +52,20 @@ def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:
     return found
 
 
-def _runs(graph: Graph) -> dict[Chain, dict[str, _Run]]:
-    """For each scope, the runs of steps directly inside it, by name."""
-    runs: dict[Chain, dict[str, _Run]] = defaultdict(dict)
+def _axes(graph: Graph) -> dict[tuple[Chain, str], str]:
+    """For each run of steps directly inside a scope the name of its time axis: that of the first one that overlaps."""
+    runs: dict[Chain, dict[str, tuple[int, int]]] = defaultdict(dict)  # scope -> name -> the ids that they span
     for node in graph.nodes:
-        for k, place in enumerate(node.scope):
-            if place.step is None:
-                continue
-            run = runs[node.scope[:k]].setdefault(place.name, _Run(node.id, node.id))
-            run.last = node.id
-    return runs
-
-
-def _axes(runs: dict[Chain, dict[str, _Run]]) -> dict[tuple[Chain, str], str]:
-    """For each run the name of its time axis: that of the first run which overlaps with it."""
+        for k in steps_of(node.scope):
+            by_name, name = runs[node.scope[:k]], node.scope[k].name
+            by_name[name] = by_name.get(name, (node.id, 0))[0], node.id
     axes = {}
     for chain, by_name in runs.items():
         axis, end = "", -1
-        for name, run in sorted(by_name.items(), key=lambda item: item[1].first):
-            if run.first > end:
+        for name, (first, last) in sorted(by_name.items(), key=lambda item: item[1]):
+            if first > end:
                 axis = name
-            end = max(end, run.last)
+            end = max(end, last)
             axes[chain, name] = axis
     return axes
 
@@ -114,12 +87,10 @@ def _with_columns(chain: Chain, axes: dict[tuple[Chain, str], str]) -> Chain:
 
 @dataclass
 class _Loop:
-    """One time axis: the column of each step in the order of recording, and the nodes in them."""
+    """One time axis: the columns of its steps in the order of recording, and the nodes in them, in the order of ids."""
 
     order: dict[int, int] = field(default_factory=dict)  # step -> rank
     rank: dict[int, int] = field(default_factory=dict)  # node id -> rank
-    first: int = -1
-    last: int = -1
 
 
 def _adopt(graph: Graph) -> None:
@@ -130,14 +101,12 @@ def _adopt(graph: Graph) -> None:
     loops: dict[tuple[Chain, str], _Loop] = defaultdict(_Loop)
     outside: dict[Chain, list[int]] = defaultdict(list)
     for node in graph.nodes:
-        k = column_of(node.scope)
+        k = step_from(node.scope)
         if k is not None:
             place = node.scope[k]
             assert place.step is not None
             loop = loops[node.scope[:k], place.name]
             loop.rank[node.id] = loop.order.setdefault(place.step, len(loop.order))
-            loop.first = node.id if loop.first < 0 else loop.first
-            loop.last = node.id
         elif node.kind in OPERATIONS:
             outside[node.scope].append(node.id)
     if not loops:
@@ -145,7 +114,7 @@ def _adopt(graph: Graph) -> None:
     nodes = graph.by_id()
     inputs, users = graph.neighbours()
     for (chain, axis), loop in loops.items():
-        free = [i for i in outside[chain] if column_of(nodes[i].scope) is None]
+        free = [i for i in outside[chain] if step_from(nodes[i].scope) is None]
         steps = {rank: step for step, rank in loop.order.items()}
         for i, rank in _belonging(loop, free, nodes, inputs, users).items():
             nodes[i].scope = (*chain, Place(axis, steps[rank]))
@@ -160,25 +129,26 @@ def _belonging(
 ) -> dict[int, int]:
     """The rank of each of the free nodes that belongs to a step of the loop."""
     rank = dict(loop.rank)
+    first, last = next(iter(rank)), next(reversed(rank))
     after: dict[int, list[int]] = defaultdict(list)
     for i in free:
         ranks = [rank[j] for j in inputs[i] if j in rank]
-        if loop.first <= i <= loop.last and ranks:
+        if first <= i <= last and ranks:
             rank[i] = max(ranks)
             after[rank[i]].append(i)
     # The loop's end is not recorded. The last step goes on as long as it does what the step before it did.
     final = len(loop.order) - 1
     pattern = [nodes[i].label for i in after[final - 1]][len(after[final]) :]
-    for i, label in zip([i for i in free if i > loop.last], pattern, strict=False):
+    for i, label in zip([i for i in free if i > last], pattern, strict=False):
         if nodes[i].label != label or not any(rank.get(j) == final for j in inputs[i]):
             break
         rank[i] = final
     before: dict[int, set[str]] = defaultdict(set)
     for i in reversed(free):
         ranks = [rank.get(j, -1) for j in users[i]]
-        if i not in rank and i < loop.last and ranks and min(ranks) == max(ranks) >= 0:
+        if i not in rank and i < last and ranks and min(ranks) == max(ranks) >= 0:
             rank[i] = ranks[0]
             before[ranks[0]].add(nodes[i].label)
     # What only prepares the first step, such as an initial state, stays outside.
-    strangers = {i for i in free if rank.get(i) == 0 and i < loop.first and nodes[i].label not in before[1]}
+    strangers = {i for i in free if rank.get(i) == 0 and i < first and nodes[i].label not in before[1]}
     return {i: rank[i] for i in free if i in rank and i not in strangers}

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from minigrad import Tape, nn
 from minigrad.nn.utils import with_cells
 
+from ...inspect.graph.chains import Chain, Place, other_step
 from ...inspect.graph.from_tape import build
-from ...inspect.graph.model import LEAVES, Chain, Graph, GraphNode, Place, without_backward
-from ...inspect.graph.timeline import columns, other_step
+from ...inspect.graph.model import LEAVES, Graph, GraphNode, without_backward
+from ...inspect.graph.timeline import columns
 
 Key = tuple[Chain, str, int]  # what a node shares with those of other steps: scope without that step, label, rank
 

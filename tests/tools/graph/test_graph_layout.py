@@ -7,7 +7,8 @@ from graphs import rnn
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.inspect.graph.model import BACKWARD, FORWARD, Graph, GraphEdge, GraphNode, Place
+from minigrad.inspect.graph.chains import BACKWARD, FORWARD, Place
+from minigrad.inspect.graph.model import Graph, GraphEdge, GraphNode
 from minigrad.tools.graph import build, view
 from minigrad.tools.graph.layout.lanes import LANE_GAP
 from minigrad.tools.graph.layout.place import place

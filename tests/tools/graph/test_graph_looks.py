@@ -8,7 +8,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.inspect.graph.model import BACKWARD, Graph, GraphEdge, GraphNode, Place
+from minigrad.inspect.graph.chains import BACKWARD, Place
+from minigrad.inspect.graph.model import Graph, GraphEdge, GraphNode
 from minigrad.tools.graph import build, view
 from minigrad.tools.graph.render.dot import to_dot
 from minigrad.tools.graph.render.gradients import COLOURS, STRANGE, THICK, THIN, Scale, colour_at

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.inspect.graph.model import BACKWARD, FORWARD, Place
+from minigrad.inspect.graph.chains import BACKWARD, FORWARD, Place
 from minigrad.inspect.graph.timeline import columns
 from minigrad.tools.graph import build, view
 from minigrad.tools.graph.views.path import between, parameter

@@ -10,10 +10,9 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from minigrad.inspect.graph.model import LEAVES, Chain, Graph
-from minigrad.inspect.graph.timeline import column_of, other_step, positions
-
-from .rows import in_backward, is_pass
+from minigrad.inspect.graph.chains import Chain, in_backward, is_pass, other_step, step_from
+from minigrad.inspect.graph.model import LEAVES, Graph
+from minigrad.inspect.graph.timeline import positions
 
 LANE_GAP = 16.0
 LEFT, RIGHT = -1, -2  # the sides of a scope, where its lanes have their numbers
@@ -79,7 +78,7 @@ class Links:
         self.handed: dict[int, list[int]] = defaultdict(list)
         self.parameters = {node.id for node in graph.nodes if node.kind == "parameter"}
         self.leaves = {node.id for node in graph.nodes if node.kind in LEAVES}
-        self.timeless = {node.id for node in graph.nodes if column_of(node.scope) is None}
+        self.timeless = {node.id for node in graph.nodes if step_from(node.scope) is None}
         nodes = graph.by_id()
         behind_box = {node.id for node in graph.nodes if node.kind == "state" and node.count == 0}
         for edge in graph.edges:

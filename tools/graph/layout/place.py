@@ -20,10 +20,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from minigrad.inspect.graph.model import Chain, Graph
+from minigrad.inspect.graph.chains import Chain, axis_of, is_pass
+from minigrad.inspect.graph.model import Graph
 
 from .lanes import Frame, Item, Links, Steps, in_lanes
-from .rows import PADDING, axis_of, heights, is_pass, levels, scope_spans
+from .rows import PADDING, heights, levels, scope_spans
 
 COLUMN_GAP = 18.0
 

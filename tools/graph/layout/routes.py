@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from minigrad.inspect.graph.model import Chain, Graph, GraphEdge, GraphNode, common
+from minigrad.inspect.graph.chains import Chain, common, in_backward, outermost_column, step_from
+from minigrad.inspect.graph.model import Graph, GraphEdge, GraphNode
 
-from ..views.states import outermost_column, step_from
 from .lanes import LANE_GAP, Frame
 from .place import COLUMN_GAP, Layout
-from .rows import in_backward
 
 Point = tuple[float, float]
 

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from minigrad.inspect.graph.model import BACKWARD, FORWARD, LEAVES, Chain, Graph, Place, common
+from minigrad.inspect.graph.chains import FORWARD, Chain, Place, axis_of, common, in_backward, is_pass, outermost_column
+from minigrad.inspect.graph.model import LEAVES, Graph
 from minigrad.inspect.graph.timeline import positions
-
-from ..views.states import outermost_column
 
 ROW_GAP = 30.0
 PADDING = 9.0
@@ -67,16 +66,6 @@ def _beside_states(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
         rows[node.id] = max(rows[node.id], min(limit, wanted))
 
 
-def in_backward(chain: Chain) -> bool:
-    """Whether this is the scope of a backward pass, or inside it."""
-    return bool(chain) and chain[0].name == BACKWARD
-
-
-def is_pass(chain: Chain) -> bool:
-    """Whether this is the frame around the forward or the backward pass; both are as high as the picture."""
-    return len(chain) == 1 and chain[0].name in (FORWARD, BACKWARD) and chain[0].step is None
-
-
 def _corresponding(graph: Graph) -> dict[int, int]:
     """For each node in a time step, one of the nodes that correspond to it in all steps."""
     first: dict[object, int] = {}
@@ -118,7 +107,7 @@ class _Links:
 
     def origin(self, i: int) -> int:
         """The box that a state is handed on by, past left-out steps; the node itself if it is no such state."""
-        while self.nodes[i].kind == "state" and self.nodes[i].count == 0:
+        while self.nodes[i].behind_box:
             i = self.carried[i][0]
         return i
 
@@ -177,11 +166,6 @@ def _down_from_users(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
             rows[node.id] = min(limits) - 1
         for k in range(1, len(node.scope) + 1):
             bottom[node.scope[:k]] = min(bottom.get(node.scope[:k], rows[node.id]), rows[node.id])
-
-
-def axis_of(column: Chain) -> Chain:
-    """The chain of a column without its step: what all columns of the axis have in common."""
-    return (*column[:-1], Place(column[-1].name, None))
 
 
 def scope_spans(graph: Graph, rows: dict[int, int]) -> dict[Chain, tuple[int, int]]:

@@ -8,7 +8,8 @@ from typing import Any
 import minigrad as mg
 from minigrad import functional
 from minigrad.inspect.entry import Summary
-from minigrad.inspect.graph.model import OPERATIONS, Chain, Graph, GraphNode, shape_text
+from minigrad.inspect.graph.chains import Chain
+from minigrad.inspect.graph.model import OPERATIONS, Graph, GraphNode, shape_text
 from minigrad.inspect.words import RULES, rule_in_words
 
 from ..render.gradients import COLOURS

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minigrad.inspect.graph.model import Chain, Graph
+from minigrad.inspect.graph.chains import Chain
+from minigrad.inspect.graph.model import Graph
 
 from ..layout.lanes import Frame
 from ..layout.place import Layout, place

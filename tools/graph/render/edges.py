@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from minigrad.inspect.graph.chains import in_backward
 from minigrad.inspect.graph.model import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 
 from ..layout.place import Layout
 from ..layout.routes import LOOP, Point, Route, Router, is_loop
-from ..layout.rows import ROW_GAP, in_backward
+from ..layout.rows import ROW_GAP
 from .gradients import Scale
 from .looks import CARD, CARDS, LOOKS, SMALL, quoted, text_width
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from numbers import Integral
 
 from minigrad.engine.recording import gc_paused
-from minigrad.inspect.graph.model import BACKWARD, FORWARD, Chain, Graph, GraphNode, shape_text, without_backward
+from minigrad.inspect.graph.chains import BACKWARD, FORWARD, Chain
+from minigrad.inspect.graph.model import Graph, GraphNode, shape_text, without_backward
 from minigrad.inspect.graph.timeline import columns, positions
 
-from .contract import contract
+from .contract import absorb, contract
 from .passes import PASSES, backward_alone, is_recorded, side_by_side, with_derivatives
 from .path import between
 from .repeats import fold_repeats, initial_outside
@@ -125,21 +126,13 @@ def fold(graph: Graph, depth: int) -> Graph:
             boxes[chain] = GraphNode(node.id, "module", chain[-1].name, chain[:-1], count=0, backward=node.backward)
         box = boxes[chain]
         owner[node.id] = box.id
-        _absorb(box, node)
+        absorb(box, node)
+        if node.kind == "parameter":
+            box.parameters = (*box.parameters, parameter_text(node))
     outside = {node.id: node for node in moved}
     result = contract(graph, owner, boxes.values())
     result.nodes = [outside.get(node.id, node) for node in result.nodes]
     return result
-
-
-def _absorb(box: GraphNode, node: GraphNode) -> None:
-    """Add up in the box what it stands for."""
-    if node.kind == "parameter":
-        box.parameters = (*box.parameters, parameter_text(node))
-    else:
-        box.count += node.count
-    if node.saved_bytes is not None:
-        box.saved_bytes = (box.saved_bytes or 0) + node.saved_bytes
 
 
 def parameter_text(node: GraphNode) -> str:

@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from minigrad.inspect.graph.model import (
-    BACKWARD,
-    FORWARD,
-    LEAVES,
-    OPERATIONS,
-    Graph,
-    GraphEdge,
-    GraphNode,
-    Place,
-    place_leaves,
-)
+from minigrad.inspect.graph.chains import BACKWARD, FORWARD, Place
+from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode, place_leaves
 
 from .path import reached
 

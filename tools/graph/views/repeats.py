@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from minigrad.inspect.entry import Summary
-from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, Place
-from minigrad.inspect.graph.timeline import column_of, positions
+from minigrad.inspect.graph.chains import Chain, Place, axis_of, step_from, steps_of
+from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode
+from minigrad.inspect.graph.timeline import positions
 
-from .contract import joint_norm
+from .contract import When, contract, joint_norm
 
 # Where the lengths of two steps multiply to more than this, only the labels of their operations are counted.
 COMPARABLE = 10**6
@@ -25,19 +26,19 @@ Timeless = tuple[tuple[str, bool], ...]  # a chain of scopes without the numbers
 
 
 @dataclass
-class _Axis:
-    """One loop: the chain of scopes around it, and its nodes by step."""
+class _Loop:
+    """One loop: its time axis, and its nodes by step."""
 
-    chain: Chain
-    name: str
+    axis: Chain
     steps: dict[int, list[GraphNode]] = field(default_factory=lambda: defaultdict(list))
 
     @property
-    def place(self) -> Place:
-        return Place(self.name, min(self.steps), max(self.steps))
+    def column(self) -> Chain:
+        """The chain of the step that stands for all of them."""
+        return (*self.axis[:-1], Place(self.axis[-1].name, min(self.steps), max(self.steps)))
 
     def inner(self, node: GraphNode) -> Chain:
-        return node.scope[len(self.chain) + 1 :]
+        return node.scope[len(self.axis) :]
 
 
 def fold_repeats(graph: Graph) -> Graph:
@@ -50,7 +51,7 @@ def fold_repeats(graph: Graph) -> Graph:
 
     Loops inside loops are folded, too. The graph shows all steps: there are no nodes for left-out ones.
     """
-    deepest = max((_level(chain) for chain in {node.scope for node in graph.nodes}), default=0)
+    deepest = max((len(steps_of(chain)) for chain in {node.scope for node in graph.nodes}), default=0)
     for level in range(deepest, 0, -1):
         graph = _fold_level(graph, level)
     return Graph(_with_counts(graph.nodes), graph.edges)
@@ -63,7 +64,7 @@ def initial_outside(graph: Graph) -> Graph:
     before modules are folded, as boxes do not tell what they do with their inputs.
     """
     nodes = graph.by_id()
-    columns = {chain: k for chain in {node.scope for node in graph.nodes} if (k := column_of(chain)) is not None}
+    columns = {chain: k for chain in {node.scope for node in graph.nodes} if (k := step_from(chain)) is not None}
     position = positions(graph)
     reads: dict[int, Hashable] = {}  # what corresponds in the steps has one value
     for edge in graph.edges:
@@ -73,27 +74,13 @@ def initial_outside(graph: Graph) -> Graph:
     steps: dict[Hashable, set[Chain]] = defaultdict(set)
     for i, read in reads.items():
         steps[read].add(nodes[i].scope)
-    length = Counter((chain[:-1], chain[-1].name) for chain in {chain[: k + 1] for chain, k in columns.items()})
+    length = Counter(map(axis_of, {chain[: k + 1] for chain, k in columns.items()}))
     moved = {}
     for i, read in reads.items():
         chain, k = nodes[i].scope, columns[nodes[i].scope]
-        if len(steps[read]) == 1 and length[chain[:k], chain[k].name] > 1:
+        if len(steps[read]) == 1 and length[axis_of(chain[: k + 1])] > 1:
             moved[i] = nodes[i].moved(chain[:k])
     return Graph([moved.get(node.id, node) for node in graph.nodes], graph.edges)
-
-
-def _level(chain: Chain) -> int:
-    return sum(place.step is not None for place in chain)
-
-
-def _column(chain: Chain, level: int) -> int | None:
-    """The position of a chain's step number `level`, counted from 1 at the outermost; None if there are not so many."""
-    for k, place in enumerate(chain):
-        if place.step is not None:
-            level -= 1
-            if level == 0:
-                return k
-    return None
 
 
 def _timeless(chain: Iterable[Place]) -> Timeless:
@@ -127,38 +114,36 @@ def _innermost(chain: Chain) -> Chain:
 
 def _fold_level(graph: Graph, level: int) -> Graph:
     """The graph with the loops folded that have level - 1 loops around them."""
-    positions = {chain: _column(chain, level) for chain in {node.scope for node in graph.nodes}}
-    loops: dict[tuple[Chain, str], _Axis] = {}
-    axis_of: dict[int, _Axis] = {}
-    step_of: dict[int, int] = {}
+    columns: dict[Chain, Chain] = {}
+    for chain in {node.scope for node in graph.nodes}:
+        if len(steps := steps_of(chain)) >= level:
+            columns[chain] = chain[: steps[level - 1] + 1]
+    loops: dict[Chain, _Loop] = {}
+    when: dict[int, tuple[_Loop, int]] = {}
     for node in graph.nodes:
-        k = positions[node.scope]
-        if k is None:
-            continue
-        place = node.scope[k]
-        assert place.step is not None
-        loop = loops.setdefault((node.scope[:k], place.name), _Axis(node.scope[:k], place.name))
-        loop.steps[place.step].append(node)
-        axis_of[node.id], step_of[node.id] = loop, place.step
+        if node.scope in columns:
+            axis, step = axis_of(columns[node.scope]), columns[node.scope][-1].step or 0
+            loop = loops.setdefault(axis, _Loop(axis))
+            loop.steps[step].append(node)
+            when[node.id] = loop, step
     partners = _partners(graph.edges)
     owner: dict[int, int] = {}
-    made: list[GraphNode] = [node for node in graph.nodes if node.id not in axis_of]
+    made: list[GraphNode] = []
     for loop in loops.values():
         if len(loop.steps) == 1:
-            made += next(iter(loop.steps.values()))
             continue
         groups = _together(loop, partners)
-        folded = [_merged(members, loop, step_of) for members in groups]
+        folded = [_merged(members, loop, when) for members in groups]
         for node, members in zip(folded, groups, strict=True):
             owner.update((member.id, node.id) for member in members)
         _rename_inner(folded, loop)
         made += folded
-    edges = _edges(graph.edges, owner, axis_of, step_of)
-    nodes = {node.id: node for node in made}
-    for edge in edges:
+    result = contract(graph, owner, made, when)
+    nodes = result.by_id()
+    for edge in result.edges:
         if edge.state and nodes[edge.source].kind == "operation":
             nodes[edge.source].kind = "state"
-    return Graph(sorted(made, key=lambda node: node.id), edges)
+    return result
 
 
 def _partners(edges: Iterable[GraphEdge]) -> dict[int, tuple[int, int]]:
@@ -171,10 +156,10 @@ def _partners(edges: Iterable[GraphEdge]) -> dict[int, tuple[int, int]]:
     return makers | found
 
 
-def _together(loop: _Axis, partners: dict[int, tuple[int, int]]) -> list[list[GraphNode]]:
+def _together(loop: _Loop, partners: dict[int, tuple[int, int]]) -> list[list[GraphNode]]:
     """The nodes of a loop in groups of those that correspond to each other; first the one of the typical step."""
     inner = {
-        chain: _timeless(chain[len(loop.chain) + 1 :])
+        chain: _timeless(chain[len(loop.axis) :])
         for chain in {node.scope for nodes in loop.steps.values() for node in nodes}
     }
     texts = {
@@ -233,18 +218,18 @@ def _counted(text: Sequence[Hashable]) -> list[tuple[Hashable, int]]:
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 
-def _merged(members: list[GraphNode], loop: _Axis, step_of: dict[int, int]) -> GraphNode:
+def _merged(members: list[GraphNode], loop: _Loop, when: When) -> GraphNode:
     """The node that stands for the corresponding nodes of several steps; the first is that of the typical one."""
     one = members[0]
-    ordered = sorted(members, key=lambda node: step_of[node.id])
+    ordered = sorted(members, key=lambda node: when[node.id][1])
     details = {node.detail for node in ordered}
     alike = all(node.shape == one.shape for node in members)
     detail = one.detail if len(details) == 1 else f"{ordered[0].detail} … {ordered[-1].detail}"
     if len(members) == 1:
-        detail = f"{detail}, only t = {step_of[one.id]}".lstrip(", ")
+        detail = f"{detail}, only t = {when[one.id][1]}".lstrip(", ")
     return replace(
         one,
-        scope=(*loop.chain, loop.place, *loop.inner(one)),
+        scope=(*loop.column, *loop.inner(one)),
         kind="output" if any(node.kind == "output" for node in members) else one.kind,
         shape=one.shape if alike else None,
         detail=detail,
@@ -276,7 +261,7 @@ def _summary(found: Sequence[Summary | None]) -> Summary | None:
     return Summary(least, mean, largest, deviation, sum(s.strange for s in known))
 
 
-def _rename_inner(folded: Iterable[GraphNode], loop: _Axis) -> None:
+def _rename_inner(folded: Iterable[GraphNode], loop: _Loop) -> None:
     """Give the folded loops inside a folded loop one name, though their lengths may differ from step to step."""
     ranges: dict[Timeless, tuple[int, int]] = {}
     for chain in {loop.inner(node) for nodes in loop.steps.values() for node in nodes}:
@@ -288,7 +273,7 @@ def _rename_inner(folded: Iterable[GraphNode], loop: _Axis) -> None:
                 ranges[key] = min(low, place.step), max(high, last)
     if not ranges:
         return
-    inside = len(loop.chain) + 1
+    inside = len(loop.axis)
     for node in folded:
         places = list(node.scope)
         for k in range(inside, len(places)):
@@ -296,31 +281,3 @@ def _rename_inner(folded: Iterable[GraphNode], loop: _Axis) -> None:
                 low, high = ranges[_timeless(node.scope[inside : k + 1])]
                 places[k] = Place(places[k].name, low, high if high > low else None)
         node.scope = tuple(places)
-
-
-# --- edges ------------------------------------------------------------------------------------------------------------
-
-
-def _edges(
-    edges: Iterable[GraphEdge], owner: dict[int, int], axis_of: dict[int, _Axis], step_of: dict[int, int]
-) -> list[GraphEdge]:
-    """The edges between folded nodes: those with the same ends and values of the same shape become one."""
-    found: dict[Hashable, GraphEdge] = {}
-    values: dict[Hashable, dict[int | None, set[int]]] = {}
-    norms: dict[Hashable, dict[frozenset[int], float | None]] = {}
-    for edge in edges:
-        source, target = owner.get(edge.source, edge.source), owner.get(edge.target, edge.target)
-        loop = axis_of.get(edge.source)
-        inside = loop is not None and loop is axis_of.get(edge.target)
-        carried = inside and step_of[edge.source] != step_of[edge.target]
-        key = (source, target, edge.shape, edge.state or carried)
-        if key not in found:
-            found[key] = replace(edge, source=source, target=target, state=edge.state or carried)
-            values[key], norms[key] = defaultdict(set), {}
-        # An edge inside a loop has one set of values for each step.
-        values[key][step_of[edge.source] if inside else None] |= edge.values
-        norms[key][edge.values] = edge.grad_norm
-    for this, edge in found.items():
-        edge.values = max(map(frozenset, values[this].values()), key=len)
-        edge.grad_norm = joint_norm(norms[this].values())
-    return list(found.values())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Chain, Graph, GraphEdge, GraphNode, common
-from minigrad.inspect.graph.timeline import other_step, positions
+from minigrad.inspect.graph.chains import Chain, common, other_step, step_from
+from minigrad.inspect.graph.model import LEAVES, OPERATIONS, Graph, GraphEdge, GraphNode
+from minigrad.inspect.graph.timeline import positions
 
 
 def with_states(graph: Graph) -> Graph:
@@ -85,17 +86,6 @@ def _between_axes(source: Chain, target: Chain) -> bool:
     """Whether two scopes, from where they part, are in time steps."""
     k = common(source, target)
     return step_from(source, k) is not None and step_from(target, k) is not None
-
-
-def step_from(chain: Chain, k: int) -> int | None:
-    """The position of the first time step from position k on; None if there is none."""
-    return next((n for n in range(k, len(chain)) if chain[n].step is not None), None)
-
-
-def outermost_column(chain: Chain) -> Chain | None:
-    """The chain up to its outermost time step; None if there is none."""
-    k = step_from(chain, 0)
-    return None if k is None else chain[: k + 1]
 
 
 def _through_ellipses(graph: Graph) -> Graph:

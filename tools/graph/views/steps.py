@@ -8,20 +8,20 @@ from itertools import groupby
 from numbers import Integral
 from typing import Any
 
-from minigrad.inspect.graph.model import Chain, Graph, GraphNode, Place
+from minigrad.inspect.graph.chains import Chain, Place, axis_of, steps_of
+from minigrad.inspect.graph.model import Graph, GraphNode
 
-from .contract import contract
+from .contract import absorb, contract
 
-Gap = tuple[Chain, int, int]  # the axis, and the first and the last step that are left out
+Gap = tuple[Chain, int, int, int]  # the axis, the first and the last step that are left out, and how many they are
 
 
 def axes(graph: Graph) -> dict[Chain, list[int]]:
     """The steps of each time axis, in order. The last place of an axis has its name and no step."""
     found: dict[Chain, set[int]] = defaultdict(set)
     for chain in {node.scope for node in graph.nodes}:
-        for k, place in enumerate(chain):
-            if place.step is not None:
-                found[(*chain[:k], Place(place.name, None))].add(place.step)
+        for k in steps_of(chain):
+            found[axis_of(chain[: k + 1])].add(chain[k].step or 0)
     return {axis: sorted(steps) for axis, steps in found.items()}
 
 
@@ -39,33 +39,29 @@ def keep_steps(graph: Graph, steps: int | Iterable[int]) -> Graph:
     neither.
     """
     found = axes(graph)
-    hidden: dict[Chain, dict[int, Gap]] = {}
     if isinstance(steps, Integral) and not isinstance(steps, bool):
-        if steps < 2:
+        n = int(steps)
+        if n < 2:
             raise ValueError(f"at least two time steps are kept, the first and the last: steps cannot be {steps}")
-        for axis, present in found.items():
-            middle = present[int(steps) - 1 : -1]
-            if len(middle) > 1:
-                hidden[axis] = dict.fromkeys(middle, (axis, middle[0], middle[-1]))
+        kept = {
+            axis: {*present[: n - 1], present[-1]} if len(present) > n + 1 else {*present}
+            for axis, present in found.items()
+        }
     else:
-        kept = _numbers(steps)
-        _check(kept, found)
-        for axis, present in found.items():
-            hidden[axis] = _gaps(axis, present, {present[n] if -len(present) <= n < 0 else n for n in kept})
+        numbers = _numbers(steps)
+        _check(numbers, found)
+        kept = {axis: {present[n] if -len(present) <= n < 0 else n for n in numbers} for axis, present in found.items()}
+    hidden = {axis: _gaps(axis, present, kept[axis]) for axis, present in found.items()}
     gaps = {chain: _gap(chain, hidden) for chain in {node.scope for node in graph.nodes}}
     owner: dict[int, int] = {}
     boxes: dict[Gap, GraphNode] = {}
     for node in graph.nodes:
         gap = gaps[node.scope]
-        if gap is None:
-            continue
-        if gap not in boxes:
-            boxes[gap] = _ellipsis(node, gap, found[gap[0]])
-        box = boxes[gap]
-        owner[node.id] = box.id
-        box.count += node.count if node.kind not in ("data", "parameter") else 0
-        if node.saved_bytes is not None:
-            box.saved_bytes = (box.saved_bytes or 0) + node.saved_bytes
+        if gap is not None:
+            if gap not in boxes:
+                boxes[gap] = _ellipsis(node, gap)
+            owner[node.id] = boxes[gap].id
+            absorb(boxes[gap], node)
     return contract(graph, owner, boxes.values())
 
 
@@ -94,22 +90,18 @@ def _gaps(axis: Chain, present: list[int], kept: set[int]) -> dict[int, Gap]:
     for stays, group in groupby(present, lambda n: n in kept):
         if not stays:
             gone = list(group)
-            found.update(dict.fromkeys(gone, (axis, gone[0], gone[-1])))
+            found.update(dict.fromkeys(gone, (axis, gone[0], gone[-1], len(gone))))
     return found
 
 
 def _gap(chain: Chain, hidden: dict[Chain, dict[int, Gap]]) -> Gap | None:
-    for k, place in enumerate(chain):
-        if place.step is not None:
-            gap = hidden.get((*chain[:k], Place(place.name, None)), {}).get(place.step)
-            if gap is not None:
-                return gap
-    return None
+    """The outermost gap that a scope is in."""
+    found = (hidden[axis_of(chain[: k + 1])].get(chain[k].step or 0) for k in steps_of(chain))
+    return next((gap for gap in found if gap is not None), None)
 
 
-def _ellipsis(node: GraphNode, gap: Gap, present: list[int]) -> GraphNode:
-    axis, first, last = gap
-    n = sum(first <= step <= last for step in present)
+def _ellipsis(node: GraphNode, gap: Gap) -> GraphNode:
+    axis, first, last, n = gap
     return GraphNode(
         id=node.id,
         kind="ellipsis",
