@@ -341,7 +341,7 @@ def routed(graph):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_no_edge_runs_through_a_node(name, depth):
     router, routes = routed(view(build(GRAPHS[name]()), depth=depth))
-    assert [edge for edge, route in routes if not router.is_free(route.corners, edge)] == []
+    assert [edge for edge, route in routes if not router.obstacles.is_free(route.corners, edge)] == []
 
 
 def test_values_flow_from_the_top_of_a_node_to_the_bottom_of_the_next():

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from minigrad.inspect.graph.chains import in_backward
 from minigrad.inspect.graph.model import LEAVES, Graph, GraphEdge, GraphNode, shape_text
 
+from ..layout.lines import Point, Route
 from ..layout.place import Layout
-from ..layout.routes import LOOP, Point, Route, Router, is_loop
+from ..layout.routes import LOOP, Router, is_loop
 from ..layout.rows import ROW_GAP
 from .gradients import Scale
 from .looks import CARD, CARDS, LOOKS, SMALL, quoted, text_width
