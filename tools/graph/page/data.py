@@ -13,12 +13,24 @@ from minigrad.inspect.graph.model import OPERATIONS, Graph, GraphNode, shape_tex
 from minigrad.inspect.words import RULES, rule_in_words
 
 from ..render.gradients import COLOURS
+from ..render.looks import LOOKS
 
 # Primitives without a public function of the same name.
 DOES = {
     "getitem": "The elements at an index.",
     "index_add": "The elements with values added at an index.",
     "index_set": "The elements with values in the place of those at an index.",
+}
+# What shapes and colours mean: as in pictures, and more of what can be opened.
+MEANINGS = {
+    kind: LOOKS[kind].meaning for kind in ("operation", "derivative", "state", "parameter", "data", "output")
+} | {
+    "state": "state, handed on to another step",
+    "module": "module",
+    "axis": "all time steps",
+    "step": "time step",
+    "range": "several steps",
+    "part": "several nodes",
 }
 EDGE_COLUMNS = ("target", "operand", "source")
 DERIVATIVE = "∂"  # before the name of an operation: its derivative rule (see `passes`)
@@ -30,7 +42,7 @@ def page_data(graph: Graph) -> dict[str, Any]:
 
     `nodes` has one list a column. Texts are numbers of lines in `texts`. A scope is the number of its parent, a name,
     and its step or -1; number 0 is the outermost. Edges are in the order of their targets; `operand` says which input
-    of its target an edge is. `scale` has the colours of gradient norms, from small to large.
+    of its target an edge is. `scale` has the colours of gradient norms, from small to large, `meanings` the legend.
     """
     texts = _Texts()
     scopes = _Scopes(texts)
@@ -61,6 +73,7 @@ def page_data(graph: Graph) -> dict[str, Any]:
         "texts": texts.lines,
         "primitives": _primitives(nodes, edges),
         "scale": COLOURS,
+        "meanings": MEANINGS,
     }
 
 

@@ -56,23 +56,17 @@ function factsOf(item, tree) {
     ["gradient norm", norm === null ? "" : `${norm}`],
     ["line", graph.text("source", i)],
     ["code", graph.text("code", i)],
-    ["does", graph.isLeaf(i) ? "" : (graph.data.primitives[graph.text("label", i)]?.does ?? "")],
+    ["does", graph.does(i)],
   ];
 }
-
-const leastOf = (numbers) => numbers.reduce((a, b) => Math.min(a, b));
-const mostOf = (numbers) => numbers.reduce((a, b) => Math.max(a, b));
 
 /** What the inputs of an operation receive in backward: [input's label, rule]. */
 function rulesOf(i, graph) {
   const rules = graph.data.primitives[graph.text("label", i)]?.rules ?? [];
-  const found = [];
-  for (let k = graph.inputs.first[i]; k < graph.inputs.first[i + 1]; k++) {
-    const input = graph.inputs.to[k];
-    const rule = rules[Math.min(graph.operand[graph.inputs.edge[k]], rules.length - 1)];
-    if (rule && graph.text("label", input) !== "constant") found.push([graph.text("label", input), rule]);
-  }
-  return found;
+  const received = graph.edgesInto(i).map((e) => {
+    return [graph.text("label", graph.source[e]), rules[Math.min(graph.operand[e], rules.length - 1)]];
+  });
+  return received.filter(([input, rule]) => rule && input !== "constant");
 }
 
 class Details {

@@ -19,8 +19,7 @@ class Graph {
     this.inputs = adjacency(this.count, this.target, this.source); // the edges that end at a node are in order
     this.users = adjacency(this.count, this.source, this.target);
     this.hasDetails = nodes.source.some((i) => texts[i]); // which a tape notes, if it is asked to
-    this.operations = [];
-    for (let i = 0; i < this.count; i++) if (!this.isLeaf(i)) this.operations.push(i);
+    this.operations = [...this.kind.keys()].filter((i) => !this.isLeaf(i));
   }
 
   text(column, i) {
@@ -33,6 +32,16 @@ class Graph {
 
   norm(i) {
     return this.data.nodes.norm[i];
+  }
+
+  /** What an operation does, in a sentence; empty for others. */
+  does(i) {
+    return this.isLeaf(i) ? "" : (this.data.primitives[this.text("label", i)]?.does ?? "");
+  }
+
+  /** The edges that end at a node, in the order of its inputs, as numbers. */
+  edgesInto(i) {
+    return [...this.inputs.edge.slice(this.inputs.first[i], this.inputs.first[i + 1])];
   }
 
   /** Everything that the nodes depend on (links = inputs) or that depends on them (links = users), as flags. */
@@ -55,19 +64,17 @@ class Graph {
 
   /** The nodes that a gradient reaches, the last one recorded first: the order of the backward pass. */
   backwardOrder() {
-    const withNorm = this.operations.filter((i) => this.norm(i) !== null);
-    const found = [];
-    if (withNorm.length) {
-      for (let i = this.count - 1; i >= 0; i--) if (this.norm(i) !== null) found.push(i);
-      return found;
-    }
-    const outputs = this.operations.filter((i) => this.kind[i] === "output");
-    const last = outputs.length ? outputs[outputs.length - 1] : this.operations[this.operations.length - 1];
+    const fromLast = [...this.kind.keys()].reverse();
+    const withNorm = fromLast.filter((i) => this.norm(i) !== null);
+    if (withNorm.some((i) => !this.isLeaf(i))) return withNorm;
+    const last = this.operations.findLast((i) => this.kind[i] === "output") ?? this.operations.at(-1);
     const reached = this.reach([last], this.inputs);
-    for (let i = last; i >= 0; i--) if (i === last || (reached[i] && this.text("label", i) !== "constant")) found.push(i);
-    return found;
+    return fromLast.filter((i) => i === last || (reached[i] && this.text("label", i) !== "constant"));
   }
 }
+
+const leastOf = (numbers) => numbers.reduce((a, b) => Math.min(a, b));
+const mostOf = (numbers) => numbers.reduce((a, b) => Math.max(a, b));
 
 /** For each of n nodes the ends of its edges: those of node i are to[first[i]] up to to[first[i + 1]]. */
 function adjacency(n, from, to) {

@@ -147,8 +147,7 @@ class Rows {
   /** Put the rows one above the other, the first one lowest. Returns the size of everything. */
   stack() {
     const side = (sign) => this.boxes.map((box, i) => this.centers[i] + (sign * box.w) / 2);
-    const left = side(-1).reduce((a, b) => Math.min(a, b));
-    const right = side(1).reduce((a, b) => Math.max(a, b));
+    const [left, right] = [leastOf(side(-1)), mostOf(side(1))];
     let y = 0;
     for (const members of [...this.rows].reverse()) {
       const height = members.reduce((most, i) => Math.max(most, this.boxes[i].h), 0);

@@ -33,14 +33,16 @@ function rangeText([first, last]) {
   return `t = ${first} … ${last}`;
 }
 
+/** What stands at the top of an open box. */
+function titleOf(box) {
+  return box.kind === "range" ? rangeText(box.step) : box.label || "scope";
+}
+
 function shortened(text, limit) {
   return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
 }
 
-function inside(item, box) {
-  for (let at = item; at; at = at.parent) if (at === box) return true;
-  return false;
-}
+const inside = (item, box) => box.from <= item.from && item.to <= box.to;
 
 class Layout {
   /** Sets x, y, w, h (of the upper left corner, absolute) of all items and frames of what is visible. */
@@ -138,7 +140,7 @@ class Layout {
       frame.h = size.h;
       return;
     }
-    const inner = Math.max(size.w, measure(this.titleOf(frame), `600 ${FONT}`) + 24, frame.columnWidth - 2 * PAD);
+    const inner = Math.max(size.w, measure(titleOf(frame), `600 ${FONT}`) + 24, frame.columnWidth - 2 * PAD);
     frame.inset = [PAD + (inner - size.w) / 2, PAD + TITLE];
     for (const child of children) {
       child.left += frame.inset[0];
@@ -146,10 +148,6 @@ class Layout {
     }
     frame.w = inner + 2 * PAD;
     frame.h = size.h + 2 * PAD + TITLE;
-  }
-
-  titleOf(frame) {
-    return frame.kind === "range" ? rangeText(frame.step) : frame.label || "scope";
   }
 
   /** Steps from left to right, their tops in line: what they hand on is computed at the top. */

@@ -155,12 +155,7 @@ class App {
 
   legend(section) {
     const kinds = new Set(this.tree.items.map((item) => lookOf(item, this.tree)));
-    const meanings = {
-      operation: "operation", derivative: "derivative", state: "state, handed on to another step", parameter: "parameter", data: "data",
-      output: "output", module: "module", axis: "all time steps", step: "time step", range: "several steps",
-      part: "several nodes",
-    };
-    const rows = Object.entries(meanings).filter(([kind]) => kinds.has(kind)).map(([kind, meaning]) => {
+    const rows = Object.entries(this.graph.data.meanings).filter(([kind]) => kinds.has(kind)).map(([kind, meaning]) => {
       const sample = { kind, w: 34, h: 16, carries: false };
       const drawn = make("g", { class: `item ${kind}`, transform: "translate(3 9)" }, ...outlineOf(sample, kind));
       const row = element("li", meaning);

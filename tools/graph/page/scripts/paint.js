@@ -63,7 +63,6 @@ class Painter {
   }
 
   frame(frame) {
-    const title = make("text", { x: 22, y: 15 }, frame.kind === "range" ? rangeText(frame.step) : frame.label || "scope");
     return this.known(
       frame,
       make(
@@ -72,7 +71,7 @@ class Painter {
         make("rect", { width: frame.w, height: frame.h, rx: 6 }),
         make("rect", { class: "grip", width: frame.w, height: TITLE, rx: 6 }),
         make("text", { class: "sign", x: 8, y: 15 }, "−"),
-        title,
+        make("text", { x: 22, y: 15 }, titleOf(frame)),
       ),
     );
   }

@@ -33,23 +33,26 @@ class Play {
   }
 
   toggle() {
-    if (this.timer !== null) this.stop();
-    else {
-      if (this.position >= this.length) this.position = 0;
-      this.timer = 0;
-      this.controls.play.textContent = "Pause";
-      this.controls.play.setAttribute("aria-pressed", "true");
-      this.controls.story.setAttribute("aria-live", "off"); // nobody can listen so fast
-      this.tick();
+    if (this.timer !== null) {
+      this.stop();
+      return;
     }
+    if (this.position >= this.length) this.position = 0;
+    this.timer = 0;
+    this.tell(true);
+    this.tick();
   }
 
   stop() {
     clearTimeout(this.timer);
     this.timer = null;
-    this.controls.play.textContent = "Play";
-    this.controls.play.setAttribute("aria-pressed", "false");
-    this.controls.story.setAttribute("aria-live", "polite");
+    this.tell(false);
+  }
+
+  tell(playing) {
+    this.controls.play.textContent = playing ? "Pause" : "Play";
+    this.controls.play.setAttribute("aria-pressed", playing);
+    this.controls.story.setAttribute("aria-live", playing ? "off" : "polite"); // nobody can listen so fast
   }
 
   tick() {
@@ -125,14 +128,13 @@ class Play {
     const named = where ? `${label} in ${where}` : label;
     const norm = graph.norm(node) === null ? "" : ` of norm ${graph.norm(node)}`;
     if (!back) {
-      const inputs = [...graph.inputs.to.slice(graph.inputs.first[node], graph.inputs.first[node + 1])];
-      const read = [...new Set(inputs.map((i) => graph.text("label", i)))].slice(0, 4).join(", ");
-      const does = graph.data.primitives[label]?.does ?? "";
+      const labels = graph.edgesInto(node).map((e) => graph.text("label", graph.source[e]));
+      const read = [...new Set(labels)].slice(0, 4).join(", ");
       const head = `Forward ${this.position} of ${this.forward.length}: ${named}`;
-      return [`${head} reads ${read || "numbers"} and gives ${graph.text("shape", node)}.`, does].filter(Boolean).join(" ");
+      return [`${head} reads ${read || "numbers"} and gives ${graph.text("shape", node)}.`, graph.does(node)].filter(Boolean).join(" ");
     }
     const head = `Backward ${this.position - this.forward.length} of ${this.backward.length}: ${named}`;
-    if (this.hasNodes) return [`${head}${norm}.`, graph.data.primitives[label]?.does ?? ""].filter(Boolean).join(" ");
+    if (this.hasNodes) return [`${head}${norm}.`, graph.does(node)].filter(Boolean).join(" ");
     if (graph.isLeaf(node)) return `${head}: all parts of its gradient have arrived and are added up${norm && `, ${norm.trim()}`}.`;
     const rules = rulesOf(node, graph).slice(0, 4);
     const parts = rules.map(([input, rule]) => `${input} receives ${rule}`).join("; ");

@@ -11,7 +11,7 @@ class Item {
     this.kind = kind; // "module", "axis", "step", "range" (of steps), "part" (of a module), or the kind of a node
     this.label = label;
     this.parent = parent;
-    this.depth = parent ? parent.depth + 1 : 0;
+    this.depth = 0;
     this.children = null; // of what can be opened
     this.open = false;
     this.node = -1; // of a leaf
@@ -36,64 +36,49 @@ class Tree {
     this.root = new Item("root", "", null);
     this.root.children = [];
     this.root.open = true;
-    this.items = [this.root]; // parents before children
+    this.boxes = [this.root]; // parents before children
     this.leaf = new Array(graph.count); // node -> its item
-    const places = this.addScopes();
-    for (let i = 0; i < graph.count; i++) this.addLeaf(i, places[graph.data.nodes.scope[i]]);
-    for (const item of this.items) {
-      for (let at = item.isBox || item.node < 0 ? null : item; at; at = at.parent) {
-        at.first = Math.min(at.first, item.node);
-        at.last = Math.max(at.last, item.node);
-        if (!graph.isLeaf(item.node)) at.operations++;
-      }
-    }
-    for (const item of this.items) if (item.isBox) this.arrange(item);
+    this.places = [this.root]; // of the scopes, by number
+    this.axes = new Map(); // parent's number and name -> axis
+    // Boxes are made for the first node in them: so what a box holds is in the order of time.
+    for (let i = 0; i < graph.count; i++) this.addLeaf(i);
+    for (const box of [...this.boxes]) this.arrange(box);
     this.number();
     this.markCarried();
   }
 
-  add(kind, label, parent) {
-    const item = new Item(kind, label, parent);
-    this.items.push(item);
-    return item;
-  }
-
-  addBox(kind, label, parent) {
-    const box = this.add(kind, label, parent);
-    box.children = [];
-    return box;
-  }
-
-  addScopes() {
-    const { parent, name, step } = this.graph.data.scopes;
-    const places = [this.root];
-    const axes = new Map(); // parent's number and name -> axis
-    for (let s = 1; s < parent.length; s++) {
-      const label = this.graph.data.texts[name[s]];
-      const outer = places[parent[s]];
-      if (step[s] < 0) {
-        places.push(this.addBox("module", label, outer));
-        continue;
-      }
-      const key = `${parent[s]} ${label}`;
-      if (!axes.has(key)) axes.set(key, this.addBox("axis", label, outer));
-      const place = this.addBox("step", `t = ${step[s]}`, axes.get(key));
-      place.step = [step[s], step[s]];
-      places.push(place);
-    }
-    return places;
-  }
-
-  addLeaf(i, parent) {
-    const item = this.add(this.graph.kind[i], this.graph.text("label", i), parent);
-    item.node = i;
+  addLeaf(i) {
+    const { graph } = this;
+    const item = new Item(graph.kind[i], graph.text("label", i), this.placeOf(graph.data.nodes.scope[i]));
+    item.node = item.first = item.last = i;
+    item.operations = graph.isLeaf(i) ? 0 : 1;
     this.leaf[i] = item;
   }
 
-  /** Sort what is in a box; name axes after what their steps do, and divide what is too much to be looked at. */
+  addBox(kind, label, parent) {
+    const box = new Item(kind, label, parent);
+    box.children = [];
+    this.boxes.push(box);
+    return box;
+  }
+
+  /** The box of a scope. */
+  placeOf(s) {
+    if (this.places[s]) return this.places[s];
+    const { parent, name, step } = this.graph.data.scopes;
+    const label = this.graph.data.texts[name[s]];
+    const outer = this.placeOf(parent[s]);
+    if (step[s] < 0) return (this.places[s] = this.addBox("module", label, outer));
+    const key = `${parent[s]} ${label}`;
+    if (!this.axes.has(key)) this.axes.set(key, this.addBox("axis", label, outer));
+    const place = this.addBox("step", `t = ${step[s]}`, this.axes.get(key));
+    place.step = [step[s], step[s]];
+    return (this.places[s] = place);
+  }
+
+  /** Sort the steps of an axis, name it after what they do, and divide what is too much to be looked at. */
   arrange(box) {
     if (box.kind !== "axis") {
-      box.children.sort((a, b) => a.first - b.first);
       if (box.children.length <= MOST_CHILDREN) return;
       const positions = new Map(box.children.map((child, i) => [child, i]));
       this.divide(box, (child) => positions.get(child), "part", "nodes", PARTS);
@@ -141,12 +126,7 @@ class Tree {
     part.parent = parent;
     part.children = members;
     if (kind === "range") part.step = [members[0].step[0], members[members.length - 1].step[0]];
-    for (const member of members) {
-      member.parent = part;
-      part.first = Math.min(part.first, member.first);
-      part.last = Math.max(part.last, member.last);
-      part.operations += member.operations;
-    }
+    for (const member of members) member.parent = part;
     return part;
   }
 
@@ -154,29 +134,22 @@ class Tree {
   number() {
     this.items = [];
     this.leafOrder = [];
-    const waiting = [this.root];
-    const closing = [];
-    while (waiting.length) {
-      const item = waiting.pop();
-      if (item === null) {
-        const done = closing.pop();
-        done.to = this.leafOrder.length;
-        continue;
-      }
-      item.id = this.items.length;
+    this.deepest = 0;
+    const visit = (item) => {
+      item.id = this.items.push(item) - 1;
       item.depth = item.parent ? item.parent.depth + 1 : 0;
-      this.items.push(item);
+      this.deepest = Math.max(this.deepest, item.depth);
       item.from = this.leafOrder.length;
-      if (!item.isBox) {
-        this.leafOrder.push(item.node);
-        item.to = this.leafOrder.length;
-        continue;
+      if (!item.isBox) this.leafOrder.push(item.node);
+      for (const child of item.children ?? []) {
+        visit(child);
+        item.first = Math.min(item.first, child.first);
+        item.last = Math.max(item.last, child.last);
+        item.operations += child.operations;
       }
-      closing.push(item);
-      waiting.push(null);
-      for (let k = item.children.length - 1; k >= 0; k--) waiting.push(item.children[k]);
-    }
-    this.deepest = this.items.reduce((most, item) => Math.max(most, item.depth), 0);
+      item.to = this.leafOrder.length;
+    };
+    visit(this.root);
   }
 
   /** Find the edges that carry a state from one time step to another, and the boxes in which they do. */

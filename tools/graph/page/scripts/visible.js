@@ -13,38 +13,29 @@ class Visible {
     this.items = []; // closed boxes and leaves
     this.frames = []; // open boxes, outer ones first
     this.at = new Int32Array(tree.graph.count).fill(-1); // node -> the position in `items` of what shows it
-    this.collect();
+    this.collect(tree.root);
     this.edges = this.collectEdges();
   }
 
   /** How many items there would be. */
   static count(tree, leaves) {
-    let count = 0;
-    const waiting = [tree.root];
-    while (waiting.length) {
-      const item = waiting.pop();
-      if (item.isBox && item.open) waiting.push(...item.children);
-      else if (leaves || item.isBox || !tree.graph.isLeaf(item.node)) count++;
-    }
-    return count;
+    const count = (item) => {
+      if (item.isBox && item.open) return item.children.reduce((sum, child) => sum + count(child), 0);
+      return leaves || item.isBox || !tree.graph.isLeaf(item.node) ? 1 : 0;
+    };
+    return count(tree.root);
   }
 
-  collect() {
-    const { tree } = this;
-    const waiting = [tree.root];
-    while (waiting.length) {
-      const item = waiting.pop();
-      item.shown = false;
-      if (item.isBox && item.open) {
-        if (item.children.every((child) => this.isHidden(child))) continue;
-        item.shown = true;
-        if (item !== tree.root) this.frames.push(item);
-        for (let k = item.children.length - 1; k >= 0; k--) waiting.push(item.children[k]);
-      } else if (!this.isHidden(item)) {
-        item.shown = true;
-        for (let k = item.from; k < item.to; k++) this.at[tree.leafOrder[k]] = this.items.length;
-        this.items.push(item);
-      }
+  collect(item) {
+    const open = item.isBox && item.open;
+    item.shown = open ? !item.children.every((child) => this.isHidden(child)) : !this.isHidden(item);
+    if (!item.shown) return;
+    if (open) {
+      if (item !== this.tree.root) this.frames.push(item);
+      for (const child of item.children) this.collect(child);
+    } else {
+      for (const i of this.tree.nodesOf(item)) this.at[i] = this.items.length;
+      this.items.push(item);
     }
   }
 
