@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +72,13 @@ class Picture:
         return f"<Picture of {len(self.view.nodes)} nodes, from {self.graph!r}>"
 
 
-def _rendered(picture: Picture, format: str) -> bytes:
-    return render(picture.dot, format)
-
-
 # What each format makes of a picture.
 FORMATS: dict[str, Callable[[Picture], bytes]] = {
-    **{format: partial(_rendered, format=format) for format in RENDERED},
+    **{format: lambda picture, format=format: render(picture.dot, format) for format in RENDERED},  # type: ignore[misc]
     "dot": lambda picture: picture.dot.encode(),
     "json": lambda picture: picture.graph.to_json(indent=1).encode(),
     "html": lambda picture: page(passes(picture.graph, picture.show), picture.title).encode(),
 }
-
 
 WHOLE = ("html", "json")  # what shows all that is known of a node
 
@@ -130,11 +124,9 @@ def draw(
         inputs: the arguments that a module is called with, as a tuple; by default zeros, if it is a module of
             `minigrad.nn` whose inputs are known.
         names: names for leaves that have none, such as the weights of a cell written without a module.
-        title: a line above the picture.
-        legend: explain shapes and colours below it.
+        title, legend: a line above the picture; whether shapes and colours are explained below it.
 
-    Returns:
-        the Picture, which a notebook shows.
+    Returns the Picture, which a notebook shows.
 
     Raises:
         TypeError: the source is nothing that can be drawn.
@@ -142,14 +134,10 @@ def draw(
         ImportError: the format needs a library that is not installed; the message says which.
         OSError: the file cannot be written.
     """
-    if path is not None:
-        format = _format_of(Path(path), format)
-    if isinstance(source, Module):
-        source = record(source, _arguments(inputs), gradients or show != "forward" or format == "html")
-    elif inputs is not None:
-        raise TypeError(f"inputs are for a module, not for a {type(source).__name__}")
-    graph = build(source, names, details=format in WHOLE)
-    limits = _find(start, source, graph, "start"), _find(end, source, graph, "end")
+    format = format if path is None else _format_of(Path(path), format)
+    recorded = _recorded(source, inputs, gradients or show != "forward" or format == "html")
+    graph = build(recorded, names, details=format in WHOLE)
+    limits = _find(start, recorded, graph, "start"), _find(end, recorded, graph, "end")
     shown = view(graph, depth, steps, show, *limits)
     picture = Picture(graph, shown, to_dot(shown, title, legend, gradients), title, show)
     if path is not None:
@@ -157,11 +145,15 @@ def draw(
     return picture
 
 
-def _arguments(inputs: Sequence[Any] | Tensor | None) -> Sequence[Any] | None:
+def _recorded(source: Any, inputs: Sequence[Any] | Tensor | None, gradients: bool) -> Any:
+    """What a call of a module records; any other source as it is."""
+    if not isinstance(source, Module):
+        if inputs is not None:
+            raise TypeError(f"inputs are for a module, not for a {type(source).__name__}")
+        return source
+    inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
     if inputs is None or isinstance(inputs, (tuple, list)):
-        return inputs
-    if isinstance(inputs, Tensor):
-        return (inputs,)
+        return record(source, inputs, gradients)
     raise TypeError(f"inputs are the arguments of the module's call, as in inputs=(x,), not a {type(inputs).__name__}")
 
 

@@ -25,6 +25,11 @@ class Place(NamedTuple):
 Chain = tuple[Place, ...]
 
 
+def around(chain: Chain) -> list[Chain]:
+    """The chains of all scopes around, from outside, and the chain itself."""
+    return [chain[:k] for k in range(1, len(chain) + 1)]
+
+
 def common(a: Chain, b: Chain) -> int:
     """How many places, from the outermost, two chains have in common."""
     n = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
@@ -127,6 +128,13 @@ class Graph:
             users[edge.source].append(edge.target)
         return inputs, users
 
+    def only(self, kept: Container[int]) -> Graph:
+        """The nodes with these ids, and the edges between them."""
+        return Graph(
+            [node for node in self.nodes if node.id in kept],
+            [edge for edge in self.edges if edge.source in kept and edge.target in kept],
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The graph as lists, dictionaries, numbers and strings."""
         return {
@@ -134,15 +142,12 @@ class Graph:
             "version": 1,
             "nodes": [_node_dict(node) for node in self.nodes],
             "edges": [
-                {
-                    "source": edge.source,
-                    "target": edge.target,
-                    "shape": edge.shape and list(edge.shape),
-                    "values": len(edge.values),
-                    "state": edge.state,
-                    "grad_norm": _finite(edge.grad_norm),
-                    "operand": edge.operand,
-                }
+                _plain(
+                    edge,
+                    shape=edge.shape and list(edge.shape),
+                    values=len(edge.values),
+                    grad_norm=_finite(edge.grad_norm),
+                )
                 for edge in self.edges
             ],
         }
@@ -155,32 +160,25 @@ class Graph:
         return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
 
 
+def _plain(record: GraphNode | GraphEdge, **changed: Any) -> dict[str, Any]:
+    """A record by attribute, those that are no plain data changed."""
+    return {each.name: getattr(record, each.name) for each in fields(record)} | changed
+
+
 def _node_dict(node: GraphNode) -> dict[str, Any]:
-    return {
-        "id": node.id,
-        "kind": node.kind,
-        "label": node.label,
-        "scope": [_place_dict(place) for place in node.scope],
-        "shape": None if node.shape is None else list(node.shape),
-        "dtype": node.dtype,
-        "detail": node.detail,
-        "name": node.name,
-        "backward": node.backward,
-        "saved_bytes": node.saved_bytes,
-        "grad_norm": _finite(node.grad_norm),
-        "value": node.value and node.value._asdict(),
-        "grad": node.grad and node.grad._asdict(),
-        "source": node.source,
-        "code": node.code,
-        "count": node.count,
-        "repeats": node.repeats,
-        "parameters": list(node.parameters),
-    }
+    return _plain(
+        node,
+        scope=[_place_dict(place) for place in node.scope],
+        shape=None if node.shape is None else list(node.shape),
+        grad_norm=_finite(node.grad_norm),
+        value=node.value and node.value._asdict(),
+        grad=node.grad and node.grad._asdict(),
+        parameters=list(node.parameters),
+    )
 
 
 def _place_dict(place: Place) -> dict[str, Any]:
-    found = {"name": place.name, "step": place.step}
-    return found if place.last is None else found | {"last": place.last}
+    return {name: value for name, value in place._asdict().items() if name != "last" or value is not None}
 
 
 def _finite(number: float | None) -> float | None:
@@ -200,9 +198,8 @@ def without_backward(graph: Graph) -> Graph:
     operations = [node for node in graph.nodes if node.kind in OPERATIONS]
     if len(kept) == len(graph.nodes) or all(node.backward for node in operations):
         return graph
-    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
-    used = {i for edge in edges for i in (edge.source, edge.target)}
-    return Graph([node for node in graph.nodes if node.id in used], edges)
+    forward = graph.only(kept)
+    return forward.only({i for edge in forward.edges for i in (edge.source, edge.target)})
 
 
 def place_leaves(graph: Graph) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from minigrad import Tape, nn
 from minigrad.nn.utils import with_cells
 
-from ...inspect.graph.chains import Chain, Place, other_step
+from ...inspect.graph.chains import Chain, axis_of, other_step
 from ...inspect.graph.from_tape import build
 from ...inspect.graph.model import LEAVES, Graph, GraphNode, without_backward
 from ...inspect.graph.timeline import columns
@@ -78,8 +78,7 @@ def find_states(graph: Graph, tape: Tape) -> list[State]:
         # The first step often computes a state in another way than the others do, but the same place reads it.
         state = by_source.get(key) or by_reader.get(reader)
         if state is None or state.nodes.get(t, source.id) != source.id:
-            axis = (*source.scope[:k], Place(source.scope[k].name, None))
-            state = State(axis, source.scope[k + 1 :], source.label, target.id, t > read_at)
+            state = State(axis_of(source.scope[: k + 1]), source.scope[k + 1 :], source.label, target.id, t > read_at)
             states.append(state)
         state.nodes[t] = source.id
         if key not in state.keys:
@@ -96,8 +95,7 @@ def _first_read(states: list[State], state: State) -> int:
 
 
 def _key(node: GraphNode, k: int, rank: Mapping[int, int]) -> Key:
-    place = node.scope[k]
-    return (*node.scope[:k], Place(place.name, None), *node.scope[k + 1 :]), node.label, rank[node.id]
+    return (*axis_of(node.scope[: k + 1]), *node.scope[k + 1 :]), node.label, rank[node.id]
 
 
 def _ranks(graph: Graph) -> dict[int, int]:

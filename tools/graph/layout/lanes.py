@@ -50,14 +50,20 @@ class Item:
 
     def add(self, other: Item, x: float) -> None:
         """Take in all that another item holds, with its left side at x."""
+        other.move(x)
         self.bottom, self.top = min(self.bottom, other.bottom), max(self.top, other.top)
-        self.nodes += [(i, x + dx) for i, dx in other.nodes]
-        for frame in other.frames:
+        self.nodes += other.nodes
+        self.frames += other.frames
+        self.axes += other.axes
+        self.first = min(self.first, other.first)
+
+    def move(self, x: float) -> None:
+        """Move all that it holds to the right."""
+        self.nodes = [(i, dx + x) for i, dx in self.nodes]
+        self.axes = [(steps, dx + x) for steps, dx in self.axes]
+        for frame in self.frames:
             frame.left += x
             frame.right += x
-        self.frames += other.frames
-        self.axes += [(steps, x + dx) for steps, dx in other.axes]
-        self.first = min(self.first, other.first)
 
 
 class Links:
@@ -127,7 +133,7 @@ def in_lanes(items: list[Item], links: Links) -> Item:
         lane.bottom = item.bottom
     if len(lanes) <= SORTABLE:
         _sort_lanes(lanes, _forces(items, where, links))
-    lanes.sort(key=lambda lane: _pass_order(items[lane.items[0]].chain))
+    lanes.sort(key=lambda lane: _is_backward_pass(items[lane.items[0]].chain))  # right of the forward pass
     x = 0.0
     placed: dict[int, float] = {}
     for lane in lanes:
@@ -225,9 +231,8 @@ def _same_axes(items: list[Item]) -> tuple[dict[int, float], float]:
     return {n: shift + line - x for n, x in inside.items()}, max(width, needed)
 
 
-def _pass_order(chain: Chain) -> int:
-    """The forward pass stands left of the backward pass."""
-    return 1 if is_pass(chain) and in_backward(chain) else 0
+def _is_backward_pass(chain: Chain) -> bool:
+    return is_pass(chain) and in_backward(chain)
 
 
 def _preferred(item: Item, n: int, where: dict[int, int], lane_of: dict[int, _Lane], links: Links) -> _Lane | None:

@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from minigrad.inspect.graph.chains import Chain, axis_of, is_pass
+from minigrad.inspect.graph.chains import Chain, around, axis_of, is_pass, steps_of
 from minigrad.inspect.graph.model import Graph
 
 from .lanes import Frame, Item, Links, Steps, in_lanes
@@ -66,11 +66,11 @@ def place(graph: Graph, sizes: Mapping[int, tuple[float, float]], titles: Mappin
     for node in graph.nodes:
         width = sizes[node.id][0]
         items[node.scope].append(Item(rows[node.id], rows[node.id], width, [(node.id, width / 2)], [], node.id))
-        chains.update(node.scope[:k] for k in range(1, len(node.scope) + 1))
+        chains.update(around(node.scope))
     spans = scope_spans(graph, rows)
     by_depth: dict[int, list[Chain]] = defaultdict(list)  # by the number of time steps in the chain
     for chain in chains:
-        by_depth[sum(outer.step is not None for outer in chain)].append(chain)
+        by_depth[len(steps_of(chain))].append(chain)
     for depth in sorted(by_depth, reverse=True):
         columns = []
         for chain in sorted(by_depth[depth], key=len, reverse=True):
@@ -129,10 +129,10 @@ def _axes(items: list[Item]) -> dict[Chain, list[Item]]:
 
 
 def _steps(columns: list[Item]) -> Steps:
-    around = columns[0].chain[:-1]
-    while around and around[-1].step is None and not is_pass(around):
-        around = around[:-1]
-    return around, frozenset(column.chain[-1].step or 0 for column in columns)
+    outer = columns[0].chain[:-1]
+    while outer and outer[-1].step is None and not is_pass(outer):
+        outer = outer[:-1]
+    return outer, frozenset(column.chain[-1].step or 0 for column in columns)
 
 
 def _same_widths(columns: list[Item]) -> None:
@@ -150,11 +150,6 @@ def _same_widths(columns: list[Item]) -> None:
 
 
 def _widen(column: Item, width: float) -> None:
-    extra = (width - column.width) / 2
-    column.nodes = [(i, x + extra) for i, x in column.nodes]
-    column.axes = [(steps, x + extra) for steps, x in column.axes]
-    for frame in column.frames:
-        frame.left += extra
-        frame.right += extra
+    column.move((width - column.width) / 2)
     column.width = column.frames[0].right = width
     column.frames[0].left = 0.0

@@ -6,7 +6,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from minigrad.inspect.graph.chains import FORWARD, Chain, Place, axis_of, common, in_backward, is_pass, outermost_column
+from minigrad.inspect.graph.chains import (
+    FORWARD,
+    Chain,
+    Place,
+    around,
+    axis_of,
+    common,
+    in_backward,
+    is_pass,
+    outermost_column,
+)
 from minigrad.inspect.graph.model import LEAVES, Graph
 from minigrad.inspect.graph.timeline import positions
 
@@ -34,11 +44,9 @@ def levels(graph: Graph) -> dict[int, int]:
     _beside_states(graph, links, rows)
     for node in graph.nodes:
         rows[node.id] = rows[links.origin(node.id)]
-    lowest: dict[bool, int] = {}
-    for node in graph.nodes:
-        side = in_backward(node.scope)
-        lowest[side] = min(lowest.get(side, rows[node.id]), rows[node.id])
-    return {node.id: rows[node.id] - lowest[in_backward(node.scope)] for node in graph.nodes}
+    sides = {node.id: in_backward(node.scope) for node in graph.nodes}
+    lowest = {side: min(rows[i] for i in sides if sides[i] is side) for side in set(sides.values())}
+    return {i: rows[i] - lowest[side] for i, side in sides.items()}
 
 
 def _beside_states(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
@@ -87,8 +95,8 @@ class _Links:
         self.nodes = graph.by_id()
         first: dict[Chain, int] = {}
         for node in graph.nodes:
-            for k in range(1, len(node.scope) + 1):
-                first.setdefault(node.scope[:k], node.id)
+            for chain in around(node.scope):
+                first.setdefault(chain, node.id)
         for edge in graph.edges:
             if edge.state:
                 self.carried[edge.target].append(edge.source)
@@ -125,8 +133,7 @@ def _above_inputs(graph: Graph, links: _Links, same: Mapping[int, int]) -> dict[
     for node in graph.nodes:
         own = inputs[same.get(node.id, node.id)]
         own += [same.get(j, j) for j in links.inputs[node.id]]
-        prefixes = (node.scope[:k] for k in range(1, len(node.scope) + 1))
-        own += [chain for chain in prefixes if chain in links.entrances]
+        own += [chain for chain in around(node.scope) if chain in links.entrances]
     for target, sources_of_target in inputs.items():
         for source in sources_of_target:
             users[source].append(target)
@@ -164,8 +171,8 @@ def _down_from_users(graph: Graph, links: _Links, rows: dict[int, int]) -> None:
                 limits.append(bottom.get(chain[: k + 1], rows[j]) if k < len(chain) else rows[j])
         if limits:
             rows[node.id] = min(limits) - 1
-        for k in range(1, len(node.scope) + 1):
-            bottom[node.scope[:k]] = min(bottom.get(node.scope[:k], rows[node.id]), rows[node.id])
+        for chain in around(node.scope):
+            bottom[chain] = min(bottom.get(chain, rows[node.id]), rows[node.id])
 
 
 def scope_spans(graph: Graph, rows: dict[int, int]) -> dict[Chain, tuple[int, int]]:
@@ -174,13 +181,10 @@ def scope_spans(graph: Graph, rows: dict[int, int]) -> dict[Chain, tuple[int, in
     axes: dict[Chain, tuple[int, int]] = {}
     for node in graph.nodes:
         row = rows[node.id]
-        for k, last in enumerate(node.scope):
-            where = [(spans, node.scope[: k + 1])]
-            if last.step is not None:
-                where.append((axes, axis_of(node.scope[: k + 1])))
-            for table, key in where:
-                bottom, top = table.get(key, (row, row))
-                table[key] = min(bottom, row), max(top, row)
+        for chain in around(node.scope):
+            table, key = (spans, chain) if chain[-1].step is None else (axes, axis_of(chain))
+            bottom, top = table.get(key, (row, row))
+            spans[chain] = table[key] = min(bottom, row), max(top, row)
     for chain in spans:
         if chain[-1].step is not None:
             spans[chain] = axes[axis_of(chain)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minigrad.inspect.graph.chains import Chain
+from minigrad.inspect.graph.chains import Chain, around
 from minigrad.inspect.graph.model import Graph
 
 from ..layout.lanes import Frame
@@ -51,7 +51,8 @@ def to_dot(graph: Graph, title: str = "", legend: bool = True, gradients: bool =
     """
     scale = Scale(graph) if gradients else None
     sizes = {node.id: size_of(node) for node in graph.nodes}
-    layout = place(graph, _room(graph, sizes), _title_widths(graph))
+    titles = _titles(graph)
+    layout = place(graph, _room(graph, sizes), _title_widths(titles))
     folded = [node for node in graph.nodes if node.repeats > 1]
     lines = [
         "digraph minigrad {",
@@ -59,7 +60,7 @@ def to_dot(graph: Graph, title: str = "", legend: bool = True, gradients: bool =
         f'    fontname="{FONT}", fontsize={TEXT}, fontcolor="{INK}"];',
         f'  node [fontname="{FONT}", fontsize={TEXT}, fontcolor="{INK}", margin=0, fixedsize=true];',
         f'  edge [fontname="{FONT}", fontsize={SMALL}, fontcolor="{FAINT}", color="{FAINT}", arrowsize=0.6];',
-        *_frames(graph, layout),
+        *_frames(layout, titles),
         *(
             line
             for node in folded
@@ -89,28 +90,26 @@ def _room(graph: Graph, sizes: dict[int, tuple[float, float]]) -> dict[int, tupl
 # --- frames -----------------------------------------------------------------------------------------------------------
 
 
-def _frames(graph: Graph, layout: Layout) -> Iterator[str]:
-    """The scopes as nested clusters, and the line at the foot of each time step."""
-    steps = _step_texts(graph)
+def _frames(layout: Layout, titles: dict[Chain, str]) -> Iterator[str]:
+    """The scopes as nested clusters, with their titles."""
     depth = 0
     for number, frame in enumerate(_outside_in(layout.frames)):
         chain = frame.chain
         yield from ("  " * k + "}" for k in range(depth, len(chain) - 1, -1))
         depth = len(chain)
         box = f'bb="{frame.left:.1f},{frame.bottom:.1f},{frame.right:.1f},{frame.top:.1f}"'
-        yield "  " * depth + f"subgraph cluster_{number} {{ graph [{box}, {_frame_look(frame, steps)}];"
+        yield "  " * depth + f"subgraph cluster_{number} {{ graph [{box}, {_frame_look(frame, titles[chain])}];"
     yield from ("  " * k + "}" for k in range(depth, 0, -1))
 
 
-def _frame_look(frame: Frame, steps: dict[Chain, str]) -> str:
-    place = frame.chain[-1]
-    if place.step is not None:
+def _frame_look(frame: Frame, title: str) -> str:
+    if frame.chain[-1].step is not None:
         # In the corner: edges arrive in the middle.
-        x = frame.left + 9 + text_width(f"t = {steps[frame.chain]}", TEXT) / 2
-        label = f'label=<<i>t</i> = {escape(steps[frame.chain])}>, lp="{x:.1f},{frame.bottom + 12:.1f}"'
+        x = frame.left + 9 + text_width(f"t = {title}", TEXT) / 2
+        label = f'label=<<i>t</i> = {escape(title)}>, lp="{x:.1f},{frame.bottom + 12:.1f}"'
         return f'style="rounded,filled", color="{COLUMN}", fillcolor="{COLUMN}", fontcolor="{FAINT}", {label}'
-    x = frame.left + 6 + text_width(place.name, TEXT) / 2
-    label = f'label=<{escape(place.name) or " "}>, lp="{x:.1f},{frame.top - 11:.1f}"'
+    x = frame.left + 6 + text_width(title, TEXT) / 2
+    label = f'label=<{escape(title) or " "}>, lp="{x:.1f},{frame.top - 11:.1f}"'
     return f'style="rounded,filled", color="{EDGE_OF_FRAME}", fillcolor=white, fontcolor="{INK}", {label}'
 
 
@@ -122,25 +121,21 @@ def _outside_in(frames: list[Frame]) -> list[Frame]:
     return sorted(frames, key=lambda frame: order[frame.chain])
 
 
-def _step_texts(graph: Graph) -> dict[Chain, str]:
-    """What stands at the foot of each column: the step, or the range of steps that are left out."""
-    texts: dict[Chain, str] = {}
+def _titles(graph: Graph) -> dict[Chain, str]:
+    """What stands in each frame: the name of a scope, the step of a column, or the range of steps left out in it."""
+    titles: dict[Chain, str] = {}
     for node in graph.nodes:
-        for k, place_ in enumerate(node.scope):
-            if place_.step is not None:
-                last = "" if place_.last is None else f" … {place_.last}"
-                texts.setdefault(node.scope[: k + 1], f"{place_.step}{last}")
+        for chain in around(node.scope):
+            name, step, last = chain[-1]
+            titles.setdefault(chain, name if step is None else f"{step}" if last is None else f"{step} … {last}")
         if node.kind == "ellipsis":
-            texts[node.scope] = node.detail
-    return texts
+            titles[node.scope] = node.detail
+    return titles
 
 
-def _title_widths(graph: Graph) -> dict[Chain, float]:
-    """The widths of the lines that the frames must hold."""
-    widths = {chain: text_width(f"t = {text}", TEXT) for chain, text in _step_texts(graph).items()}
-    for node in graph.nodes:
-        for k, place_ in enumerate(node.scope):
-            if place_.step is None:
-                # The title keeps to the left half: edges leave through the middle.
-                widths[node.scope[: k + 1]] = 2 * text_width(place_.name, TEXT) + 12
-    return widths
+def _title_widths(titles: dict[Chain, str]) -> dict[Chain, float]:
+    """The widths that the frames must have at least. Names keep to the left half: edges leave through the middle."""
+    return {
+        chain: 2 * text_width(text, TEXT) + 12 if chain[-1].step is None else text_width(f"t = {text}", TEXT)
+        for chain, text in titles.items()
+    }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from minigrad.inspect.graph.model import Graph
 
 from .gradients import Scale
-from .looks import LOOKS, ROOM, SMALL, cards, escape, geometry, kind_of_look, plain_line, style, text_width
+from .looks import LOOKS, SMALL, cards, escape, geometry, kind_of_look, plain_line, style, text_width
 
 GAP = 22.0
 LINE = 30.0  # from one line of the legend to the next
@@ -24,7 +24,7 @@ def legend_lines(graph: Graph, width: float, scale: Scale | None) -> Iterator[st
     if any(node.repeats > 1 for node in graph.nodes):
         entries.append(("folded", "folded steps"))
     looks = {**LOOKS, "folded": LOOKS["operation"]}
-    sizes = [(text_width(text, SMALL) * ROOM.get(kind, (1.0,))[0] + 16, 20.0) for kind, text in entries]
+    sizes = [(text_width(text, SMALL) * looks[kind].room[0] + 16, 20.0) for kind, text in entries]
     x = (width - sum(w + GAP for w, _ in sizes) + GAP) / 2
     for (kind, text), size in zip(entries, sizes, strict=True):
         center = (x + size[0] / 2, -32.0)

@@ -22,11 +22,15 @@ RING = 4.0  # how far the second border stands around the first, in points
 
 @dataclass(frozen=True)
 class Look:
-    """How one kind of node is drawn."""
+    """How one kind of node is drawn.
+
+    `room` is how much larger than its text a node is: a factor for what is round, then points of width and height.
+    """
 
     shape: str
     fill: str
     border: str
+    room: tuple[float, float, float]
     style: str = "filled"
     width: float = 1.0
     rings: int = 1
@@ -35,26 +39,14 @@ class Look:
 
 # Hues from Okabe and Ito's palette for colour-blind readers, tinted so that black text stays readable.
 LOOKS = {
-    "operation": Look("box", "#FFFFFF", "#555555", "filled,rounded", meaning="operation"),
-    "derivative": Look("hexagon", "#F5CFB8", "#8F3B00", "filled", meaning="derivative"),
-    "module": Look("box3d", "#D6E6F2", "#2F5D80", meaning="module, folded"),
-    "parameter": Look("note", "#F0BE5A", "#7A5200", meaning="parameter"),
-    "data": Look("parallelogram", "#E4E4E4", "#555555", meaning="data"),
-    "state": Look("ellipse", "#5FB598", "#004D38", meaning="carried state"),
-    "output": Look("box", "#F7EFA0", "#222222", width=1.6, rings=2, meaning="output"),
-    "ellipsis": Look("box", "none", "none", "filled"),
-}
-
-# How much larger than its text a node is: factors for what is round, then points.
-ROOM = {
-    "operation": (1.0, 1.0, 14.0, 7.0),
-    "derivative": (1.0, 1.0, 32.0, 7.0),
-    "output": (1.0, 1.0, 16.0, 10.0),
-    "module": (1.0, 1.0, 22.0, 14.0),
-    "parameter": (1.0, 1.0, 16.0, 8.0),
-    "data": (1.0, 1.0, 32.0, 7.0),
-    "state": (1.2, 1.2, 10.0, 8.0),
-    "ellipsis": (1.0, 1.0, 8.0, 6.0),
+    "operation": Look("box", "#FFFFFF", "#555555", (1.0, 14.0, 7.0), "filled,rounded", meaning="operation"),
+    "derivative": Look("hexagon", "#F5CFB8", "#8F3B00", (1.0, 32.0, 7.0), meaning="derivative"),
+    "module": Look("box3d", "#D6E6F2", "#2F5D80", (1.0, 22.0, 14.0), meaning="module, folded"),
+    "parameter": Look("note", "#F0BE5A", "#7A5200", (1.0, 16.0, 8.0), meaning="parameter"),
+    "data": Look("parallelogram", "#E4E4E4", "#555555", (1.0, 32.0, 7.0), meaning="data"),
+    "state": Look("ellipse", "#5FB598", "#004D38", (1.2, 10.0, 8.0), meaning="carried state"),
+    "output": Look("box", "#F7EFA0", "#222222", (1.0, 16.0, 10.0), width=1.6, rings=2, meaning="output"),
+    "ellipsis": Look("box", "none", "none", (1.0, 8.0, 6.0)),
 }
 
 
@@ -78,9 +70,10 @@ def size_of(node: GraphNode) -> tuple[float, float]:
     height = sum(1.25 * size for _, size in lines)
     width = max([width, *(text_width(text, SMALL) + 6 for text in _badges(node))])
     height += 15 * len(_badges(node))
-    stretch_x, stretch_y, extra_x, extra_y = ROOM[kind_of_look(node)]
-    around = 2 * RING * (look_of(node).rings - 1)
-    return max(28.0, width * stretch_x + extra_x) + around, height * stretch_y + extra_y + around
+    look = look_of(node)
+    stretch, extra_x, extra_y = look.room
+    around = 2 * RING * (look.rings - 1)
+    return max(28.0, width * stretch + extra_x) + around, height * stretch + extra_y + around
 
 
 def text_lines(node: GraphNode) -> list[tuple[str, float]]:

@@ -25,10 +25,7 @@ def between(graph: Graph, start: Iterable[int] | None, end: Iterable[int] | None
             kept &= reached(ends, onward)
     if not kept:
         raise ValueError("there is no path from the start to the end: the end does not depend on it")
-    return Graph(
-        [node for node in graph.nodes if node.id in kept],
-        [edge for edge in graph.edges if edge.source in kept and edge.target in kept],
-    )
+    return graph.only(kept)
 
 
 def reached(ends: Iterable[int], onward: Mapping[int, list[int]]) -> set[int]:
