@@ -158,4 +158,4 @@ def test_states_made_from_vectors(cell_type):
     vectors = mg.ones((B, 3))
     assert shape_of(decoder.initial_state(vectors)) == shape_of(state_of(cell_type, 2, B))
     decoder.loss(vectors, np.ones((T, B), np.int64), LENGTHS, teacher_forcing=0.5).backward()
-    assert decoder.beam(vectors, length=3).tokens.shape == (3, B, 4)
+    assert decoder.beam(vectors, length=3).tokens.shape[1:] == (B, 4)  # all may have ended before
