@@ -4,6 +4,8 @@ Imports count wherever they stand, for types alone and inside of functions too; 
 """
 
 import ast
+import subprocess
+import sys
 from functools import cache
 
 import pytest
@@ -99,3 +101,11 @@ def test_nothing_imports_what_imports_it():
         for module in tops:
             del graph[module]
     assert not graph, "\n".join(f"{module}: {', '.join(sorted(used & graph.keys()))}" for module, used in graph.items())
+
+
+def test_training_is_loaded_when_it_is_asked_for():
+    code = (
+        "import sys, minigrad, minigrad.tools.cli, minigrad.training; print('minigrad.training.trainer' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,13 +1,50 @@
 """Training, for anyone's model: steps, validation, checkpoints, early stopping, and who is told what happens.
 
 A `Task` says what is to be learned, `Settings` how, and `fit` does the rest with a `Trainer`: start in `task`.
-Watchers are told what happens: the log, the display, the live page, TensorBoard.
+Watchers are told what happens: the log, the display, the live page, TensorBoard. Each is imported when it is asked for.
 """
 
-from .files import load, save
-from .settings import Settings, setting
-from .task import Task
-from .trainer import Trainer, fit
-from .watchers import End, Step, Validation, Watcher
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["End", "Settings", "Step", "Task", "Trainer", "Validation", "Watcher", "fit", "load", "save", "setting"]
+if TYPE_CHECKING:
+    from .files import load, save
+    from .settings import Settings, setting
+    from .task import Task
+    from .trainer import Trainer, fit
+    from .watchers import End, Step, Training, Validation, Watcher
+
+__all__ = [
+    "End",
+    "Settings",
+    "Step",
+    "Task",
+    "Trainer",
+    "Training",
+    "Validation",
+    "Watcher",
+    "fit",
+    "load",
+    "save",
+    "setting",
+]
+
+_HOMES = {
+    "files": ("load", "save"),
+    "settings": ("Settings", "setting"),
+    "task": ("Task",),
+    "trainer": ("Trainer", "fit"),
+    "watchers": ("End", "Step", "Training", "Validation", "Watcher"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in (home, *names):
+            module = importlib.import_module(f".{home}", __name__)
+            return module if name == home else getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..flow import GradientFlow
-from ..watchers import End, Step, Training, Validation
+from ..watchers import End, Step, Training, Validation, Watcher
 
 AT_ONCE = 20_000  # steps in one answer; the page asks again for the others
 RECENT = 100  # steps that the speed is measured over
@@ -21,7 +21,7 @@ WATCHING = 3.0  # seconds without a question after which nobody is watching
 PREPARING, TRAINING = "preparing", "training"  # states before those of an `End`
 
 
-class Feed:
+class Feed(Watcher):
     """All that happened so far. Safe to use from several threads."""
 
     def __init__(self) -> None:
