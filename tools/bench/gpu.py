@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from .frameworks import by_hand, on_minigrad
-from .groups import cross_entropy, embedding, optimizer, overhead
+from .groups import operations
 from .groups.bandwidth import rate
 from .groups.cells import ORDINARY, SIZES
-from .harness import Contender, Row, compare, measure, scaled
+from .harness import Contender, Row, compared, measure
 from .language_model import CELLS, LOSS_TOLERANCE, problem
 
 
@@ -56,17 +56,23 @@ def rows(device: Device, quick: bool = False) -> Iterator[Row]:
     count = 1 if quick else None
     seconds = 0.2 if quick else 5.0
     yield _bandwidth(device, 1_000_000 if quick else 256_000_000)
-    yield _overhead(device, seconds)
+    yield operations.chain(device.contenders("chain", operations.arrays(), operations.LENGTH), seconds)
     for cell in CELLS:
         for size in SIZES[:count]:
             yield _cells(device, cell, size, seconds)
-    for logits in cross_entropy.SIZES[:count]:
-        yield _cross_entropy(device, logits, seconds)
-    for weight in embedding.SIZES[:count]:
-        yield _embedding(device, weight, seconds)
-    steps = [(kind, what) for what in optimizer.SHAPES for kind in optimizer.KINDS]
+    for n, classes in operations.LOGITS[:count]:
+        name = f"cross-entropy, forward + backward, {n} rows, {classes:,} classes"
+        contenders = device.contenders("cross_entropy", *operations.logits_and_targets(n, classes))
+        yield compared("cross-entropy", name, contenders, seconds, "PyTorch")
+    for words, features, indices in operations.WEIGHTS[:count]:
+        name = f"gradient of an embedding, {words:,} words, {features} features, {indices} indices"
+        data = operations.words_and_gradient(words, features, indices)
+        yield compared("embedding", name, device.contenders("embedding_gradient", *data), seconds, "PyTorch")
+    steps = [(kind, what) for what in operations.SHAPES for kind in operations.KINDS]
     for kind, what in steps[:count]:
-        yield _optimizer(device, kind, what, seconds)
+        parameters = operations.parameters_and_gradients(operations.SHAPES[what])
+        contenders = device.contenders("optimizer_steps", kind, *parameters)
+        yield operations.optimizer_step(kind, what, contenders, seconds)
 
 
 def _bandwidth(device: Device, count: int) -> Row:
@@ -81,38 +87,10 @@ def _bandwidth(device: Device, count: int) -> Row:
     return Row("bandwidth", name, "GB/s", {"copy": rate(figure, 2 * source.nbytes)})
 
 
-def _overhead(device: Device, seconds: float) -> Row:
-    contenders = device.contenders("chain", overhead.arrays(), overhead.LENGTH)
-    figures, notes = compare(contenders, seconds, rounds=(5, 100))
-    per_operation = scaled(figures, 1e6 / (overhead.LENGTH * overhead.OPERATIONS))
-    name = "chain of 8x8 operations, forward + backward, per operation"
-    return Row("overhead", name, "us", per_operation, "PyTorch eager", [], notes)
-
-
 def _cells(device: Device, cell: str, size: tuple[int, ...], seconds: float) -> Row:
     work = problem(cell, *size)
     steps = device.contenders("training_steps", work)
     steps |= by_hand.products(work, device.lib, device.wait)
     contenders = {name: Contender(step) for name, step in steps.items()}
-    figures, notes = compare(contenders, seconds, tolerance=LOSS_TOLERANCE)
-    return Row("cells", f"{cell} training step, {work.size}", "ms", scaled(figures, 1e3), ORDINARY, [], notes)
-
-
-def _cross_entropy(device: Device, size: tuple[int, int], seconds: float) -> Row:
-    figures, notes = compare(device.contenders("cross_entropy", *cross_entropy.data(*size)), seconds)
-    name = f"cross-entropy, forward + backward, {size[0]} rows, {size[1]:,} classes"
-    return Row("cross-entropy", name, "ms", scaled(figures, 1e3), "PyTorch", [], notes)
-
-
-def _embedding(device: Device, size: tuple[int, int, int], seconds: float) -> Row:
-    figures, notes = compare(device.contenders("embedding_gradient", *embedding.data(*size)), seconds)
-    name = f"gradient of an embedding, {size[0]:,} words, {size[1]} features, {size[2]} indices"
-    return Row("embedding", name, "ms", scaled(figures, 1e3), "PyTorch", [], notes)
-
-
-def _optimizer(device: Device, kind: str, what: str, seconds: float) -> Row:
-    arrays, gradients = optimizer.data(optimizer.SHAPES[what])
-    contenders = device.contenders("optimizer_steps", kind, arrays, gradients)
-    figures, notes = compare(contenders, seconds, tolerance=optimizer.TOLERANCE)
-    label = "SGD with momentum" if kind == "SGD" else kind
-    return Row("optimizer", f"{label} step, {what}", "ms", scaled(figures, 1e3), "PyTorch fused", [], notes)
+    name = f"{cell} training step, {work.size}"
+    return compared("cells", name, contenders, seconds, ORDINARY, tolerance=LOSS_TOLERANCE)

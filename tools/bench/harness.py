@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+UNITS = {"ms": 1e3, "us": 1e6}  # in a second
 
 
 @dataclass
@@ -50,6 +52,26 @@ class Contender:
 
     run: Callable[[], Any]
     result: Callable[[], Any] | None = None
+
+
+def returning(work: Callable[[], Any], chosen: Callable[[Any], Any] = lambda found: found) -> Contender:
+    """A contender whose result is what `work` returned last, or what `chosen` picks of it."""
+    kept: dict[str, Any] = {}
+
+    def run() -> None:
+        kept["result"] = work()
+
+    return Contender(run, lambda: chosen(kept["result"]))
+
+
+def changes(before: Sequence[Any], after: Sequence[Any]) -> Any:
+    """By how much the first elements of each array have changed: enough to see that optimizers do the same."""
+    return np.concatenate([np.ravel(b)[:8].astype(np.float64) - np.ravel(a)[:8] for a, b in zip(before, after)])
+
+
+def joined(gradients: Sequence[Any], *others: Any) -> Any:
+    """Arrays as one vector, to see that contenders found the same."""
+    return np.concatenate([np.ravel(array) for array in (*gradients, *others)])
 
 
 @dataclass
@@ -126,6 +148,26 @@ def compare(
     for name, figure in figures.items():
         figure.first = first[name]
     return figures, notes
+
+
+def compared(
+    group: str,
+    name: str,
+    contenders: Mapping[str, Contender],
+    seconds: float,
+    reference: str = "",
+    targets: Sequence[Target] = (),
+    notes: Sequence[str] = (),
+    unit: str = "ms",
+    count: float = 1,
+    **how: Any,
+) -> Row:
+    """A row of contenders, timed by `compare`: milliseconds or microseconds (`unit`) for each of `count` things.
+
+    `how` is for `compare`; `notes` come after its own.
+    """
+    figures, found = compare(contenders, seconds, **how)
+    return Row(group, name, unit, scaled(figures, UNITS[unit] / count), reference, [*targets], [*found, *notes])
 
 
 def _first_line(error: Exception) -> str:

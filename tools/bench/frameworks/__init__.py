@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+from . import on_minigrad
 
 # name -> (module here, package that it needs)
 OTHERS = {
@@ -49,11 +49,16 @@ class Settings:
     others: dict[str, ModuleType] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
-    def contenders(self, function: str, *arguments: Any, without: Sequence[str] = ()) -> dict[str, Any]:
-        """What the frameworks that have `function` return for these arguments, together."""
+    def contenders(self, function: str, *arguments: Any) -> dict[str, Any]:
+        """What `function` returns for these arguments: of minigrad on each backend, and of the others that have it.
+
+        With `quick`, tinygrad is left out, which takes long to compile.
+        """
         found: dict[str, Any] = {}
+        for backend in on_minigrad.backends() if hasattr(on_minigrad, function) else ():
+            found |= getattr(on_minigrad, function)(*arguments, backend)
         for name, module in self.others.items():
-            if hasattr(module, function) and name not in without:
+            if hasattr(module, function) and not (self.quick and name == "tinygrad"):
                 found |= getattr(module, function)(*arguments)
         return found
 
@@ -80,13 +85,3 @@ def _why_absent(name: str, package: str, wanted: Sequence[str] | None) -> str | 
     if name == "tinygrad" and shutil.which(os.environ.get("CC", "clang")) is None:
         return "its CPU device needs clang"
     return None
-
-
-def changes(before: Sequence[Any], after: Sequence[Any]) -> Any:
-    """By how much the first elements of each array have changed: enough to see that optimizers do the same."""
-    return np.concatenate([np.ravel(b)[:8].astype(np.float64) - np.ravel(a)[:8] for a, b in zip(before, after)])
-
-
-def joined(gradients: Sequence[Any], *others: Any) -> Any:
-    """Arrays as one vector, to see that contenders found the same."""
-    return np.concatenate([np.ravel(array) for array in (*gradients, *others)])

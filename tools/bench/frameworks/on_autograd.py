@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import autograd.numpy as anp
 from autograd import grad, value_and_grad
 from autograd.core import make_vjp
 
-from ..harness import Contender
+from ..harness import Contender, returning
 from ..language_model import CELLS, RATE, Problem, Step, loss
 
 
@@ -59,32 +60,20 @@ def chain(arrays: tuple[Any, ...], length: int) -> dict[str, Contender]:
         return h
 
     seed = anp.ones_like(arrays[0])
-    kept: dict[str, Any] = {}
-
-    def run() -> None:
-        backward, _ = make_vjp(forward, arrays)
-        kept["gradients"] = backward(seed)
-
-    return {"HIPS Autograd": Contender(run, lambda: kept["gradients"][3])}
+    return _timed(lambda: make_vjp(forward, arrays)[0](seed), lambda gradients: gradients[3])
 
 
 def cross_entropy(logits: Any, targets: Any) -> dict[str, Contender]:
     """The loss of logits (N, C) and its gradient."""
-    return _gradient(value_and_grad(lambda x: _cross_entropy(x, targets)), logits, 1)
+    derivative = value_and_grad(lambda x: _cross_entropy(x, targets))
+    return _timed(lambda: derivative(logits), lambda found: found[1])
 
 
 def embedding_gradient(weight: Any, indices: Any, gradient: Any) -> dict[str, Contender]:
     """Picking rows (N, D) of a weight (V, D), and the weight's gradient."""
-    return _gradient(grad(lambda w: anp.sum(w[indices] * gradient)), weight)
+    derivative = grad(lambda w: anp.sum(w[indices] * gradient))
+    return _timed(lambda: derivative(weight), lambda found: found)
 
 
-def _gradient(derivative: Any, x: Any, place: int | None = None) -> dict[str, Contender]:
-    kept: dict[str, Any] = {}
-
-    def run() -> None:
-        kept["result"] = derivative(x)
-
-    def result() -> Any:
-        return kept["result"] if place is None else kept["result"][place]
-
-    return {"HIPS Autograd": Contender(run, result)}
+def _timed(derivative: Callable[[], Any], chosen: Callable[[Any], Any]) -> dict[str, Contender]:
+    return {"HIPS Autograd": returning(derivative, chosen)}

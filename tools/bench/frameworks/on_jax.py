@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..harness import Contender
+from ..harness import Contender, changes, returning
 from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
-from . import changes
 
 LONGEST_UNROLLED = 64  # time steps; 64 of an LSTM compile in half a minute, 128 in four
 
@@ -140,9 +139,4 @@ def optimizer_steps(kind: str, arrays: list[Any], gradients: list[Any]) -> dict[
 
 
 def _timed(name: str, derivative: Callable[[], Any], chosen: Callable[[Any], Any]) -> dict[str, Contender]:
-    kept: dict[str, Any] = {}
-
-    def run() -> None:
-        kept["result"] = jax.block_until_ready(derivative())
-
-    return {name: Contender(run, lambda: np.asarray(chosen(kept["result"])))}
+    return {name: returning(lambda: jax.block_until_ready(derivative()), lambda found: np.asarray(chosen(found)))}

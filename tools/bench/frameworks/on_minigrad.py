@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +10,9 @@ import minigrad as mg
 from minigrad import functional as F
 from minigrad import nn
 
-from ..harness import Contender
+from ..harness import Contender, changes, joined
 from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
 from ..layers import Batch, Layer
-from . import changes, joined
 
 OPS = SimpleNamespace(
     embedding=F.embedding,
@@ -38,14 +38,20 @@ def training_steps(problem: Problem, backend: str) -> dict[str, Step]:
 
 def _ordinary(problem: Problem, backend: str) -> Step:
     p = {name: mg.Parameter(value, backend=backend) for name, value in problem.weights.items()}
-    optimizer = mg.optim.SGD(p.values(), lr=RATE)
     x, y = mg.tensor(problem.inputs, backend=backend), mg.tensor(problem.targets, backend=backend)
     start = (mg.zeros((problem.batch, problem.hidden), backend=backend),) * problem.states
     cell = CELLS[problem.cell]
+    return _trained([*p.values()], lambda: loss(OPS, cell, p, start, x, y))
+
+
+def _trained(parameters: list[Any], forward: Callable[[], Any], unused: Any = None) -> Step:
+    optimizer = mg.optim.SGD(parameters, lr=RATE)
 
     def step() -> float:
         optimizer.zero_grad()
-        value = loss(OPS, cell, p, start, x, y)
+        if unused is not None:
+            unused.grad = None
+        value = forward()
         value.backward()
         optimizer.step()
         return float(value.item())
@@ -68,19 +74,13 @@ def _module(problem: Problem, backend: str) -> Step:
         )
     second_bias = recurrent.bias_hh_l0  # stays zero: the other contenders have one bias
     trained = [t for t in (*p.values(), *recurrent.parameters()) if t is not second_bias]
-    optimizer = mg.optim.SGD(trained, lr=RATE)
     x, y = mg.tensor(problem.inputs, backend=backend), mg.tensor(problem.targets, backend=backend)
 
-    def step() -> float:
-        optimizer.zero_grad()
-        second_bias.grad = None
+    def forward() -> Any:
         outputs, _ = recurrent(F.embedding(x, p["embedding"]))
-        value = F.cross_entropy(outputs @ p["W_hy"] + p["b_y"], y)
-        value.backward()
-        optimizer.step()
-        return float(value.item())
+        return F.cross_entropy(outputs @ p["W_hy"] + p["b_y"], y)
 
-    return step
+    return _trained(trained, forward, second_bias)
 
 
 def recurrent_layer(work: Layer, data: Batch, backend: str) -> dict[str, Contender]:

@@ -12,9 +12,8 @@ os.environ.setdefault("NUM_CPU_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 
 from tinygrad import Context, Device, Tensor, TinyJit, nn
 
-from ..harness import Contender
+from ..harness import Contender, changes, returning
 from ..language_model import CELLS, GATES, OPTIMIZER_RATE, RATE, Problem, Step, loss
-from . import changes
 
 LARGEST_GRAPH = 40  # time steps times gates; 32 steps of an LSTM compile in two minutes, of an RNN in half of one
 
@@ -84,7 +83,6 @@ def optimizer_steps(kind: str, arrays: list[Any], gradients: list[Any]) -> dict[
 
 def _captured(x: Any, forward: Callable[[], Any]) -> dict[str, Contender]:
     """The gradient of `forward` for x, captured once and replayed."""
-    kept: dict[str, Any] = {}
 
     @TinyJit
     def update() -> Any:
@@ -92,8 +90,9 @@ def _captured(x: Any, forward: Callable[[], Any]) -> dict[str, Contender]:
         forward().backward()
         return x.grad.realize()
 
-    def run() -> None:
-        kept["result"] = update()
+    def run() -> Any:
+        found = update()
         Device[Device.DEFAULT].synchronize()
+        return found
 
-    return {"tinygrad TinyJit": Contender(run, lambda: kept["result"].numpy())}
+    return {"tinygrad TinyJit": returning(run, lambda found: found.numpy())}

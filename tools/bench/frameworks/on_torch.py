@@ -11,10 +11,9 @@ import torch
 from torch.nn import functional
 from torch.nn.utils import rnn
 
-from ..harness import Contender
+from ..harness import Contender, changes, joined
 from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
 from ..layers import Batch, Layer
-from . import changes, joined
 
 OPS = SimpleNamespace(
     embedding=functional.embedding,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..frameworks import Settings, on_minigrad
-from ..harness import Contender, Row, Target, compare, scaled
+from ..harness import Contender, Row, Target, compared
 from ..layers import Batch, Layer, layer, padded, sentences
 
 SIZE, QUICK_SIZE = (512, 64, 128, 56), (8, 4, 8, 56)  # sentences, B, H, the longest
@@ -28,13 +28,13 @@ def rows(settings: Settings) -> list[Row]:
         for how in ("padded", "lengths"):
             for name, make in _makers(settings, work).items():
                 contenders[f"{name}, {order}{how}"] = make(batches, how == "lengths")
-    figures, notes = compare(contenders, 0.0 if settings.quick else 20.0)
     tokens = sum(len(x) for x, _ in found)
     as_they_come, after_sorting = (1 - tokens / _places(batches) for batches in orders.values())
-    notes.append(f"padding: {as_they_come:.0%} of the places as they come, {after_sorting:.0%} if sorted")
+    notes = [f"padding: {as_they_come:.0%} of the places as they come, {after_sorting:.0%} if sorted"]
     targets = [Target(f"minigrad nn ({b}), lengths", f"minigrad nn ({b}), padded", 1.0) for b in on_minigrad.backends()]
     name = f"LSTM over {count} sentences of {tokens / count:.0f} words, B={batch} H={hidden}, per real token"
-    return [Row("lengths", name, "us", scaled(figures, 1e6 / tokens), PYTORCH, targets, notes)]
+    options: dict[str, Any] = {"unit": "us", "count": tokens}
+    return [compared("lengths", name, contenders, 0.0 if settings.quick else 20.0, PYTORCH, targets, notes, **options)]
 
 
 def _makers(settings: Settings, work: Layer) -> dict[str, Callable[[list[Batch], bool], Contender]]:

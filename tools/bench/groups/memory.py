@@ -68,5 +68,5 @@ def training_step(name: str, size: tuple[int, ...]) -> Step:
     elif source in mg.backends.REGISTRY:
         found = on_minigrad.training_steps(work, source)
     else:
-        found = load(quick=False, threads=1, wanted=[source]).contenders("training_steps", work)
+        found = load(quick=False, threads=1, wanted=[source]).others[source].training_steps(work)
     return found[name]

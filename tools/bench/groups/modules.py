@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import peak
-from ..frameworks import Settings, load, on_minigrad
+from ..frameworks import Settings, load
 from ..harness import Contender, Figure, Row, compare, scaled, single
 from ..layers import MODULES, full_batch, layer
 
@@ -37,10 +37,7 @@ def contenders(settings: Settings, name: str, size: tuple[int, ...]) -> dict[str
     batch, steps, hidden = size
     work = layer(name, hidden)
     data = full_batch(work, batch, steps)
-    found: dict[str, Contender] = {}
-    for backend in on_minigrad.backends():
-        found |= on_minigrad.recurrent_layer(work, data, backend)
-    return found | settings.contenders("recurrent_layer", work, data)
+    return settings.contenders("recurrent_layer", work, data)
 
 
 def _time(settings: Settings, name: str, size: tuple[int, ...]) -> Row:

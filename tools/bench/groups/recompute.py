@@ -16,7 +16,7 @@ from minigrad.engine.tape import ancestors
 
 from .. import peak
 from ..frameworks import Settings, on_minigrad
-from ..harness import Contender, Figure, Row, compare, scaled, single
+from ..harness import Contender, Row, compared, single
 
 LENGTHS, QUICK_LENGTHS = (64, 256, 1024, 4096), (16, 64)
 SIZE, QUICK_SIZE = (16, 8, 64), (2, 3, 4)  # B, F, H
@@ -39,14 +39,10 @@ def rows(settings: Settings) -> list[Row]:
         notes = ["with the outputs of all steps, which forward returns"]
         found.append(Row("recompute", name, "MB", peaks, first, [], notes))
     for steps in lengths:
-        figures, notes = _times(steps, size, settings.quick)
-        found.append(Row("recompute", f"LSTM, {shape}, T={steps}", "ms", scaled(figures, 1e3), "kept", [], notes))
+        contenders = {how: _contender(*_net(how, steps, size)) for how in HOW}
+        seconds = 0.0 if settings.quick else 8.0
+        found.append(compared("recompute", f"LSTM, {shape}, T={steps}", contenders, seconds, "kept"))
     return found
-
-
-def _times(steps: int, size: tuple[int, ...], quick: bool) -> tuple[dict[str, Figure], list[str]]:
-    contenders = {how: _contender(*_net(how, steps, size)) for how in HOW}
-    return compare(contenders, 0.0 if quick else 8.0)
 
 
 def _contender(net: Any, x: Any) -> Contender:
