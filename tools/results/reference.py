@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import time
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -52,27 +53,23 @@ def train(settings: Settings) -> dict[str, Any]:
 
     streams = Streams(numbers[:split], settings.length, settings.batch)
     looks = {round(settings.steps * i / settings.validations) for i in range(1, settings.validations + 1)}
-    step, seconds = 0, 0.0
+    seconds, state = 0.0, None
     validations: list[dict[str, float]] = []
-    while step < settings.steps:
-        state = None
-        for x, y in streams:
-            start = time.monotonic()
-            loss, state = loss_of(x, y, state)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-            optimizer.step()
-            schedule.step()
-            state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
-            seconds += time.monotonic() - start
-            step += 1
-            if step in looks:
-                nats = held_out()
-                validations.append({"step": step, "nats_per_character": nats})
-                print(f"step {step}: {nats:.4f} nats per held-out character", flush=True)
-            if step == settings.steps:
-                break
+    batches = ((k == 0, x, y) for _ in count() for k, (x, y) in enumerate(streams))  # the text again and again
+    for step, (anew, x, y) in enumerate(islice(batches, settings.steps), 1):
+        start = time.monotonic()
+        loss, state = loss_of(x, y, None if anew else state)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        optimizer.step()
+        schedule.step()
+        state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        seconds += time.monotonic() - start
+        if step in looks:
+            nats = held_out()
+            validations.append({"step": step, "nats_per_character": nats})
+            print(f"step {step}: {nats:.4f} nats per held-out character", flush=True)
     nats = min(v["nats_per_character"] for v in validations)
     results = {"nats_per_character": nats, "bits_per_character": nats / math.log(2)}
     return {
@@ -88,9 +85,9 @@ def train(settings: Settings) -> dict[str, Any]:
 def main() -> None:
     """Train with the settings given, and leave metrics.json."""
     parser = argparse.ArgumentParser(description="train the character model in PyTorch")
-    for name, kind in {"text": Path, "out": Path, "steps": int, "cell": str, "hidden": int, "layers": int}.items():
-        parser.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
-    for name, kind in {"batch": int, "length": int, "validations": int, "seed": int, "lr": float}.items():
+    options = {"text": Path, "out": Path, "steps": int, "cell": str, "hidden": int, "layers": int, "batch": int}
+    options |= {"length": int, "validations": int, "seed": int, "lr": float}
+    for name, kind in options.items():
         parser.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
     settings = Settings(**vars(parser.parse_args()))
     out = writable(settings.out)
