@@ -23,15 +23,14 @@ _mode, _scope = MODE.get, SCOPE.get
 def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = NO_PARAMS) -> Any:
     """The result of a primitive, as a Tensor; a node records it if one of the inputs requires gradients.
 
-    Inputs are tensors, Python numbers, NumPy arrays and scalars, or None for one left out; `params` are all options.
-    Raises BackendError for tensors of several backends. TypeError, ValueError, IndexError, MemoryError and
-    ArithmeticError say in which scope which shapes and dtypes met; other errors, of users' primitives, get a note.
+    Inputs are tensors, Python numbers, NumPy arrays and scalars, or None for one left out. BackendError is raised for
+    tensors of several backends. TypeError, ValueError, IndexError, MemoryError and ArithmeticError say in which scope
+    which shapes and dtypes met; other errors, of users' primitives, get a note.
     """
     # What nearly all operations read, one tensor or two, is looked at here; the general case takes a loop.
     arrays: Sequence[Any]
     nodes: Sequence[Node | None]
-    versions = narrow = None
-    n = len(inputs)
+    n, versions, narrow = len(inputs), None, None
     if n == 1 and isinstance(x := inputs[0], Recorded):
         backend, arrays, nodes = x.backend, (x.array,), (x.node,)
         dtype, key = (None, 0b10) if x.node is None else (x.node.dtype, 0b11)
@@ -54,12 +53,14 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         backend, arrays, nodes, key, versions, dtype, narrow = found
     compute = backend.calls[primitive]
     try:
-        if dtype is None or narrow is not None:
-            out, arrays = _promoted(primitive, compute, arrays, params, backend, narrow)
-        else:
+        if narrow is None and (dtype is not None or promote(primitive, arrays, backend) is arrays):
             out = compute(*arrays, **params) if params else compute(*arrays)
-            if out.dtype is not dtype or type(out) is not backend.array_type:
-                out, arrays = _settled(out, dtype, primitive, compute, arrays, params, backend)
+            if dtype is not None and out.dtype is not dtype:  # NumPy's promotion is not ours
+                out, arrays = _promoted(primitive, compute, arrays, params, backend, unless=out)
+        else:
+            out, arrays = _promoted(primitive, compute, arrays, params, backend, narrow)
+        if type(out) is not backend.array_type:
+            out = backend.asarray(out)
     except Exception as error:
         _explain(error, primitive, inputs, params)
     # What follows spells out wrap() and Node(): half of what an operation on a small tensor costs is making objects.
@@ -82,27 +83,26 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
 
 
 def _promoted(
-    primitive: Primitive, compute: Any, arrays: Sequence[Any], params: Any, backend: Backend, narrow: Any = None
+    primitive: Primitive,
+    compute: Any,
+    arrays: Sequence[Any],
+    params: Any,
+    backend: Backend,
+    narrow: Any = None,
+    unless: Any = None,
 ) -> tuple[Any, Sequence[Any]]:
-    """The result, rounded to `narrow` at the end if that is a type, and the arrays, of the type in which they meet."""
+    """The result, and the arrays in the type in which they meet; `unless` is the result if they have it already.
+
+    The result is rounded to `narrow` at the end, if that is a type.
+    """
+    promoted = promote(primitive, arrays, backend)
+    if promoted is arrays and unless is not None:
+        return unless, arrays
     if narrow is not None:
         compute = _once(compute, narrow, backend)
-    promoted = promote(primitive, arrays, backend)
     if promoted is not arrays and (kind := halves.half_type(arrays)) is not None:
         compute = _once(compute, kind, backend)
-    out = compute(*promoted, **params)
-    return out if type(out) is backend.array_type else backend.asarray(out), promoted
-
-
-def _settled(
-    out: Any, dtype: Any, primitive: Primitive, compute: Any, arrays: Sequence[Any], params: Any, backend: Backend
-) -> tuple[Any, Sequence[Any]]:
-    """The same, where `out` came as a scalar, or in another type than an input has: NumPy's promotion is not ours."""
-    if type(out) is not backend.array_type:
-        out = backend.asarray(out)
-    if out.dtype is dtype or promote(primitive, arrays, backend) is arrays:
-        return out, arrays
-    return _promoted(primitive, compute, arrays, params, backend)
+    return compute(*promoted, **params), promoted
 
 
 def _once(compute: Any, kind: Any, backend: Backend) -> Any:
