@@ -228,6 +228,16 @@ def measure(contenders: Mapping[str, Callable[[], Any]], rounds: int, warm_up: i
     return figures
 
 
+def per_step(
+    runs: Mapping[int, Callable[[], Any]], rounds: int, warm_up: int = 2, name: str = "T={:,}"
+) -> dict[str, Figure]:
+    """Time runs over so many time steps, as `measure` does: microseconds a step, by `name` of the number of steps."""
+    figures = measure({name.format(steps): run for steps, run in runs.items()}, rounds, warm_up)
+    for steps in runs:
+        figures |= scaled({name.format(steps): figures[name.format(steps)]}, 1e6 / steps)
+    return figures
+
+
 def summary(times: list[float]) -> Figure:
     """Median and quartiles of some times."""
     if len(times) == 1:

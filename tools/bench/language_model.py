@@ -102,3 +102,21 @@ def loss(ops: Any, cell: Callable[..., Any], p: dict[str, Any], start: Any, inpu
         state = cell(ops, x_t, state, p["W_hh"])
         outputs.append(state[0])
     return ops.cross_entropy(ops.stack(outputs) @ p["W_hy"] + p["b_y"], targets)
+
+
+def trained(optimizer: Any, forward: Callable[[], Any], unused: Any = None) -> Step:
+    """A training step with tensors and an optimizer as minigrad and PyTorch have them.
+
+    `unused` is a tensor that gets a gradient and is not trained.
+    """
+
+    def step() -> float:
+        optimizer.zero_grad()
+        if unused is not None:
+            unused.grad = None
+        value = forward()
+        value.backward()
+        optimizer.step()
+        return float(value.item())
+
+    return step

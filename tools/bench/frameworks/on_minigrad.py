@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +10,7 @@ from minigrad import functional as F
 from minigrad import nn
 
 from ..harness import Contender, changes, joined
-from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
+from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss, trained
 from ..layers import Batch, Layer
 
 OPS = SimpleNamespace(
@@ -41,22 +40,7 @@ def _ordinary(problem: Problem, backend: str) -> Step:
     x, y = mg.tensor(problem.inputs, backend=backend), mg.tensor(problem.targets, backend=backend)
     start = (mg.zeros((problem.batch, problem.hidden), backend=backend),) * problem.states
     cell = CELLS[problem.cell]
-    return _trained([*p.values()], lambda: loss(OPS, cell, p, start, x, y))
-
-
-def _trained(parameters: list[Any], forward: Callable[[], Any], unused: Any = None) -> Step:
-    optimizer = mg.optim.SGD(parameters, lr=RATE)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        if unused is not None:
-            unused.grad = None
-        value = forward()
-        value.backward()
-        optimizer.step()
-        return float(value.item())
-
-    return step
+    return trained(mg.optim.SGD([*p.values()], lr=RATE), lambda: loss(OPS, cell, p, start, x, y))
 
 
 def _module(problem: Problem, backend: str) -> Step:
@@ -73,14 +57,14 @@ def _module(problem: Problem, backend: str) -> Step:
             }
         )
     second_bias = recurrent.bias_hh_l0  # stays zero: the other contenders have one bias
-    trained = [t for t in (*p.values(), *recurrent.parameters()) if t is not second_bias]
+    parameters = [t for t in (*p.values(), *recurrent.parameters()) if t is not second_bias]
     x, y = mg.tensor(problem.inputs, backend=backend), mg.tensor(problem.targets, backend=backend)
 
     def forward() -> Any:
         outputs, _ = recurrent(F.embedding(x, p["embedding"]))
         return F.cross_entropy(outputs @ p["W_hy"] + p["b_y"], y)
 
-    return _trained(trained, forward, second_bias)
+    return trained(mg.optim.SGD(parameters, lr=RATE), forward, second_bias)
 
 
 def recurrent_layer(work: Layer, data: Batch, backend: str) -> dict[str, Contender]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils import rnn
 
 from ..harness import Contender, changes, joined
-from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss
+from ..language_model import CELLS, OPTIMIZER_RATE, RATE, Problem, Step, loss, trained
 from ..layers import Batch, Layer
 
 OPS = SimpleNamespace(
@@ -76,22 +76,7 @@ def _ordinary(problem: Problem, device: str, cell: Callable[..., Any]) -> Step:
     p = {name: torch.tensor(value, device=device, requires_grad=True) for name, value in problem.weights.items()}
     x, y = torch.tensor(problem.inputs, device=device), torch.tensor(problem.targets, device=device).flatten()
     start = (torch.zeros(problem.batch, problem.hidden, device=device),) * problem.states
-    return _trained(list(p.values()), lambda: loss(OPS, cell, p, start, x, y))
-
-
-def _trained(parameters: list[Any], forward: Callable[[], Any], unused: Any = None) -> Step:
-    optimizer = torch.optim.SGD(parameters, lr=RATE)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        if unused is not None:
-            unused.grad = None
-        value = forward()
-        value.backward()
-        optimizer.step()
-        return float(value.item())
-
-    return step
+    return trained(torch.optim.SGD(list(p.values()), lr=RATE), lambda: loss(OPS, cell, p, start, x, y))
 
 
 def _fused_module(problem: Problem, device: str) -> Step:
@@ -132,8 +117,8 @@ def _with_module(problem: Problem, device: str, module: Any, suffix: str, run: C
         return functional.cross_entropy((outputs @ p["W_hy"] + p["b_y"]).flatten(0, 1), y)
 
     second_bias = getattr(module, f"bias_hh{suffix}")  # stays zero: the other contenders have one bias
-    trained = [t for t in (*p.values(), *module.parameters()) if t is not second_bias]
-    return _trained(trained, forward, second_bias)
+    parameters = [t for t in (*p.values(), *module.parameters()) if t is not second_bias]
+    return trained(torch.optim.SGD(parameters, lr=RATE), forward, second_bias)
 
 
 def recurrent_layer(work: Layer, data: Batch) -> dict[str, Contender]:

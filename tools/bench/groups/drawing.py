@@ -20,7 +20,7 @@ from typing import Any
 from minigrad.tools.graph import build, view
 
 from ..frameworks import Settings
-from ..harness import Figure, Row, measure, scaled, summary
+from ..harness import Figure, Row, per_step, scaled, summary
 from .drawers import BATCH, DRAWERS, FEATURES, HIDDEN, described, unrolled, why_absent
 
 LENGTHS, QUICK_LENGTHS = (100, 1_000, 10_000), (20, 40)
@@ -55,9 +55,7 @@ def _linear(quick: bool) -> Iterator[Row]:
     sizes = ", ".join(f"{len(graphs[steps].nodes):,} nodes for T={steps:,}" for steps in lengths)
     for stage, runs in stages.items():
         gc.collect()
-        figures = measure({length_text(steps): run for steps, run in runs.items()}, 2 if quick else 7, warm_up=1)
-        for steps in lengths:
-            figures |= scaled({length_text(steps): figures[length_text(steps)]}, 1e6 / steps)
+        figures = per_step(runs, 2 if quick else 7, warm_up=1)
         yield Row("drawing", f"{stage}, {SHAPE}, per time step", "us", figures, length_text(lengths[0]), notes=[sizes])
 
 

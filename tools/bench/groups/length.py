@@ -10,7 +10,7 @@ import numpy as np
 import minigrad as mg
 
 from ..frameworks import Settings
-from ..harness import Figure, Row, measure, scaled, single
+from ..harness import Figure, Row, per_step, single
 
 LENGTHS = (64, 256, 1024, 4096)
 BATCH, HIDDEN = 8, 32
@@ -22,17 +22,15 @@ def rows(settings: Settings) -> list[Row]:
     Python's garbage collector is paused in the loop, as `nn.Recurrent` does it; one row shows what it costs otherwise.
     """
     lengths = LENGTHS[:3] if settings.quick else LENGTHS
-    runs = {f"T={steps}": _unrolled(steps) for steps in lengths}
+    runs = {steps: _unrolled(steps) for steps in lengths}
     rounds = 3 if settings.quick else 9
-    plain = measure(runs, rounds)
-    paused = measure({name: _paused(run) for name, run in runs.items()}, rounds)
+    plain = per_step(runs, rounds, name="T={}")
+    paused = per_step({steps: _paused(run) for steps, run in runs.items()}, rounds, name="T={}")
     saved: dict[str, Figure] = {}
-    for steps, (name, run) in zip(lengths, runs.items(), strict=True):
+    for steps, run in runs.items():
         with mg.Tape() as tape:
             run()
-        saved[name] = single(tape.saved_bytes / steps)
-        for figures in (plain, paused):
-            figures |= scaled({name: figures[name]}, 1e6 / steps)
+        saved[f"T={steps}"] = single(tape.saved_bytes / steps)
     shape = f"B={BATCH} H={HIDDEN}"
     return [
         Row("length", f"LSTM forward + backward, {shape}, per step", "us", paused, "T=64"),

@@ -20,7 +20,7 @@ from minigrad.tools.graph import Graph, build, passes
 from minigrad.tools.graph.page import page
 
 from ..frameworks import Settings
-from ..harness import Figure, Row, measure, scaled, summary
+from ..harness import Figure, Row, per_step, scaled, summary
 from .drawing import length_text
 
 LENGTHS, QUICK_LENGTHS = (100, 1_000, 10_000), (20,)
@@ -46,10 +46,7 @@ def rows(settings: Settings) -> Iterator[Row]:
     lengths = QUICK_LENGTHS if settings.quick else LENGTHS
     runs = 2 if settings.quick else 7
     graphs = {steps: _graph(steps) for steps in lengths}
-    made = measure({length_text(steps): partial(_page, graph) for steps, graph in graphs.items()}, min(runs, 3), 0)
-    figures: dict[str, Figure] = {}
-    for steps in lengths:
-        figures |= scaled({length_text(steps): made[length_text(steps)]}, 1e6 / steps)
+    figures = per_step({steps: partial(_page, graph) for steps, graph in graphs.items()}, min(runs, 3), warm_up=0)
     texts = {steps: _page(graph) for steps, graph in graphs.items()}
     notes = [
         f"{length_text(steps)}: {len(graph.nodes):,} nodes, {len(texts[steps].encode()) / 1e6:.2f} MB"
