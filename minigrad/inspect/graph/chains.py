@@ -32,10 +32,10 @@ def around(chain: Chain) -> list[Chain]:
 
 def common(a: Chain, b: Chain) -> int:
     """How many places, from the outermost, two chains have in common."""
-    n = 0
-    while n < min(len(a), len(b)) and a[n] == b[n]:
-        n += 1
-    return n
+    for n, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return n
+    return min(len(a), len(b))
 
 
 def step_from(chain: Chain, k: int = 0) -> int | None:
@@ -61,11 +61,10 @@ def axis_of(column: Chain) -> Chain:
 
 def other_step(source: Chain, target: Chain) -> int | None:
     """Where two scopes part, if that is in different steps of one time axis: the position in their chains, or None."""
-    k = common(source, target)
-    if k == min(len(source), len(target)):
-        return None
-    a, b = source[k], target[k]
-    return k if a.name == b.name and a.step is not None and b.step is not None else None
+    for k, (a, b) in enumerate(zip(source, target, strict=False)):
+        if a != b:
+            return k if a.name == b.name and a.step is not None and b.step is not None else None
+    return None
 
 
 def in_backward(chain: Chain) -> bool:

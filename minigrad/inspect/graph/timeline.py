@@ -54,11 +54,15 @@ def positions(graph: Graph) -> dict[int, tuple[Chain, str, int]]:
 
 def _axes(graph: Graph) -> dict[tuple[Chain, str], str]:
     """For each run of steps directly inside a scope the name of its time axis: that of the first one that overlaps."""
-    runs: dict[Chain, dict[str, tuple[int, int]]] = defaultdict(dict)  # scope -> name -> the ids that they span
+    spans: dict[Chain, tuple[int, int]] = {}  # the first and the last id of each scope
     for node in graph.nodes:
-        for k in steps_of(node.scope):
-            by_name, name = runs[node.scope[:k]], node.scope[k].name
-            by_name[name] = by_name.get(name, (node.id, 0))[0], node.id
+        spans[node.scope] = spans.get(node.scope, (node.id, 0))[0], node.id
+    runs: dict[Chain, dict[str, tuple[int, int]]] = defaultdict(dict)  # the same for runs, by what is around and name
+    for chain, (first, last) in spans.items():
+        for k in steps_of(chain):
+            by_name, name = runs[chain[:k]], chain[k].name
+            begin, end = by_name.get(name, (first, last))
+            by_name[name] = min(begin, first), max(end, last)
     axes = {}
     for chain, by_name in runs.items():
         axis, end = "", -1

@@ -227,7 +227,7 @@ def test_pointing_at_an_operation_shows_all_that_is_known_of_it(lstm):
     lstm.locator("#graph").press("Escape")
     box(lstm, "sigmoid, operation").hover()
     text = details(lstm)
-    for part in ("2×4", "float32", "bytes for backward", "mean", "deviation", "gradient norm", "nn/cells.py:"):
+    for part in ("2×4", "float32", "bytes for backward", "mean", "deviation", "gradient norm", "recurrent/cells.py:"):
         assert part in text
     assert "c = sigmoid(f) * c + sigmoid(i) * tanh(g)" in text
     assert "g times the output times (one less the output)" in text

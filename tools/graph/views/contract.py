@@ -25,11 +25,13 @@ def contract(graph: Graph, owner: Mapping[int, int], boxes: Iterable[GraphNode],
     Edges inside a box vanish, but states stay. Edges between the same two nodes become one if their values have one
     shape.
     """
-    when = when or {}
     groups: dict[tuple[int, int, tuple[int, ...] | None, bool], list[GraphEdge]] = defaultdict(list)
     for edge in graph.edges:
         source, target = owner.get(edge.source, edge.source), owner.get(edge.target, edge.target)
-        state = edge.state or (_in_one_loop(edge, when) and when[edge.source] != when[edge.target])
+        state = edge.state
+        if when and not state:
+            here, there = when.get(edge.source), when.get(edge.target)
+            state = here is not None and there is not None and here[0] is there[0] and here[1] != there[1]
         if source != target or state:
             groups[source, target, edge.shape, state].append(edge)
     edges = [_joined(source, target, state, group, when) for (source, target, _, state), group in groups.items()]
@@ -37,24 +39,21 @@ def contract(graph: Graph, owner: Mapping[int, int], boxes: Iterable[GraphNode],
     return Graph(sorted([*nodes, *boxes], key=lambda node: node.id), edges)
 
 
-def _in_one_loop(edge: GraphEdge, when: When) -> bool:
-    return edge.source in when and edge.target in when and when[edge.source][0] is when[edge.target][0]
-
-
-def _joined(source: int, target: int, state: bool, group: list[GraphEdge], when: When) -> GraphEdge:
+def _joined(source: int, target: int, state: bool, group: list[GraphEdge], when: When | None) -> GraphEdge:
     """One edge for several whose values have one shape."""
     one = group[0]
     if len(group) == 1:
         if (one.source, one.target, one.state) == (source, target, state):
             return one
         return GraphEdge(source, target, one.shape, one.values, state, one.grad_norm, one.operand)
-    values: dict[object, frozenset[int]] = defaultdict(frozenset)
+    here, there = (when.get(one.source), when.get(one.target)) if when else (None, None)
+    inside = here is not None and there is not None and here[0] is there[0]
+    values: dict[int, set[int]] = defaultdict(set)
     for edge in group:
-        values[when[edge.source][1] if _in_one_loop(edge, when) else None] |= edge.values
+        values[when[edge.source][1] if when and inside else 0].update(edge.values)
     norms = {edge.values: edge.grad_norm for edge in group}
-    return GraphEdge(
-        source, target, one.shape, max(values.values(), key=len), state, joint_norm(norms.values()), one.operand
-    )
+    most = max(map(frozenset, values.values()), key=len)
+    return GraphEdge(source, target, one.shape, most, state, joint_norm(norms.values()), one.operand)
 
 
 def absorb(box: GraphNode, node: GraphNode) -> None:

@@ -114,18 +114,18 @@ def _innermost(chain: Chain) -> Chain:
 
 def _fold_level(graph: Graph, level: int) -> Graph:
     """The graph with the loops folded that have level - 1 loops around them."""
-    columns: dict[Chain, Chain] = {}
+    loops: dict[Chain, _Loop] = {}
+    places: dict[Chain, tuple[_Loop, int]] = {}
     for chain in {node.scope for node in graph.nodes}:
         if len(steps := steps_of(chain)) >= level:
-            columns[chain] = chain[: steps[level - 1] + 1]
-    loops: dict[Chain, _Loop] = {}
+            column = chain[: steps[level - 1] + 1]
+            axis = axis_of(column)
+            places[chain] = loops.setdefault(axis, _Loop(axis)), column[-1].step or 0
     when: dict[int, tuple[_Loop, int]] = {}
     for node in graph.nodes:
-        if node.scope in columns:
-            axis, step = axis_of(columns[node.scope]), columns[node.scope][-1].step or 0
-            loop = loops.setdefault(axis, _Loop(axis))
+        if node.scope in places:
+            loop, step = when[node.id] = places[node.scope]
             loop.steps[step].append(node)
-            when[node.id] = loop, step
     partners = _partners(graph.edges)
     owner: dict[int, int] = {}
     made: list[GraphNode] = []
