@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,9 @@ from .arranging import diagonal
 from .precision import in_float32
 from .reductions import sum
 from .shaping import moveaxis
+
+# Those of einsum. The module `string`, which has them too, takes a millisecond to load.
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def matmul(x: Any, y: Any) -> Tensor:
@@ -75,7 +77,7 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 
         right = [normal_axis(a, y.ndim, "tensordot") for a in axes[1]]
     if len(left) != len(right) or [x.shape[a] for a in left] != [y.shape[a] for a in right]:
         raise ValueError(f"tensordot: axes {axes} of shapes {x.shape} and {y.shape} do not match")
-    letters = iter(string.ascii_letters)
+    letters = iter(LETTERS)
     xs = [next(letters) for _ in range(x.ndim)]
     ys = [next(letters) for _ in range(y.ndim)]
     for a, b in zip(left, right, strict=True):
@@ -108,7 +110,7 @@ def _parse(subscripts: str, tensors: list[Tensor]) -> tuple[list[str], str]:
     terms = left.split(",")
     if len(terms) != len(tensors):
         raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands, {len(tensors)} were given")
-    spare = [c for c in string.ascii_letters if c not in text]
+    spare = [c for c in LETTERS if c not in text]
     extras = [
         x.ndim - len(term.replace("...", "")) if "..." in term else 0 for term, x in zip(terms, tensors, strict=True)
     ]
