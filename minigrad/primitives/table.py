@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -38,6 +38,22 @@ DEFAULT_NAMES = ("x", "y", "z")
 # What is made for a call of a variadic primitive is remembered for so many inputs. It may be called with any number, so
 # for more than these it is made again: nothing is kept that grows with what a program does.
 FEW = 8
+
+
+class _Once:
+    """An attribute that is computed when it is first read, and then set.
+
+    `functools.cached_property` would look into the instance's dictionary, and reading any attribute of an object whose
+    dictionary was looked into is slower ever after: operations would be.
+    """
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute, self._name = compute, compute.__name__
+
+    def __get__(self, row: Any, owner: type) -> Any:
+        value = self._compute(row)
+        setattr(row, self._name, value)
+        return value
 
 
 class Primitive:
@@ -89,28 +105,28 @@ class Primitive:
 
     # What is made of the rules is made when they are first used: a program uses few of them.
 
-    @cached_property
+    @_Once
     def takes_xp(self) -> bool:
         """Whether `forward` asks for the functions to compute with."""
         return self.forward is not None and "xp" in inspect.signature(self.forward).parameters
 
-    @cached_property
+    @_Once
     def needs(self) -> list[tuple[str, ...]]:
         """What the rule of each input asks for."""
         return [() if rule is None else tuple(inspect.signature(rule).parameters) for rule in self.vjp]
 
-    @cached_property
+    @_Once
     def rules(self) -> list[Callable[..., Any]] | None:
         """The rules as the sweep calls them: rule(g, saved, params, input_node, xp). None: see `rules_for`."""
         if self.variadic:
             return None
         return [_adapt(self, rule, needs)(0) for rule, needs in zip(self.vjp, self.needs, strict=True)]
 
-    @cached_property
+    @_Once
     def _rule_at(self) -> Callable[[int], Callable[..., Any]]:
         return _adapt(self, self.vjp[0], self.needs[0])
 
-    @cached_property
+    @_Once
     def _first_rules(self) -> list[Callable[..., Any]]:
         return [self._rule_at(i) for i in range(FEW)]
 
