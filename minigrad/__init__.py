@@ -28,6 +28,7 @@ from .dtypes import promoted as result_type
 from .engine.recording import enable_grad, gc_paused, is_grad_enabled, no_grad
 from .engine.scope import current_scope, scope
 from .engine.tape import GraphError
+from .moved import answer_at_old_places
 from .ops import ADVISED
 from .ops.arranging import diagonal, diff, hstack, meshgrid, vstack
 from .ops.creation import (
@@ -259,6 +260,7 @@ globals().update({name: f for name, f in ADVISED.items() if globals().get(name) 
 
 on_missing(__name__, LATER)
 answer_names(Tensor, __all__)
+answer_at_old_places(__name__)
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,8 @@ import minigrad as mg
 
 PLACES = ["minigrad", "minigrad.nn", "minigrad.optim", "minigrad.functional", "minigrad.linalg", "minigrad.data"]
 DESCRIBED = (types.FunctionType, property, types.MemberDescriptorType)
-PARTS = {"ADVISED", "TYPE_CHECKING", "answer_names", "on_missing"}  # what minigrad/__init__.py itself needs
+# What minigrad/__init__.py itself needs.
+PARTS = {"ADVISED", "TYPE_CHECKING", "answer_at_old_places", "answer_names", "on_missing"}
 
 
 def described(thing, member):
