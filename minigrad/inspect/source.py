@@ -34,7 +34,7 @@ class Source(NamedTuple):
         return linecache.getline(self.file, self.line).strip()
 
     def __str__(self) -> str:
-        """The end of the path is enough for a reader: `nn/cells.py:88, in step`."""
+        """The end of the path is enough for a reader: `recurrent/cells.py:88, in step`."""
         short = "/".join(self.file.replace("\\", "/").split("/")[-2:])
         return f"{short}:{self.line}, in {self.function}"
 
