@@ -1,4 +1,4 @@
-"""What a training program shows while it runs, and the curve that it leaves behind."""
+"""What a training shows on the terminal while it runs, and the curve that it leaves behind."""
 
 from __future__ import annotations
 
@@ -11,48 +11,49 @@ from typing import Any
 from minigrad.inspect.figure import figure
 
 from .terminal import say, shown
+from .watchers import End, Step, Training, Validation, Watcher
+
+LINES = 10  # where there is no bar, spread over the steps
 
 
-class Progress:
-    """A live progress bar on a terminal, by rich; plain lines elsewhere, or without rich. A context manager.
+class Display(Watcher):
+    """A live progress bar on a terminal, by rich; plain lines elsewhere, or without rich. And what validations find."""
 
-    Args:
-        total: the number of steps.
-        done: how many of them were taken before.
-        lines: how many plain lines to write, spread over the steps.
-    """
+    _bar: _Bar | None = None
 
-    def __init__(self, total: int, done: int = 0, lines: int = 10) -> None:
-        self._total = total
-        self._before = done
-        self._every = max(1, total // lines)
+    def begin(self, training: Training) -> None:
+        self._task, self._losses = training.task, training.losses
+        self._before, self._total = training.step, training.settings.steps
         self._start = time.monotonic()
-        self._bar = _Bar.make(total) if sys.stdout.isatty() else None
-
-    def __enter__(self) -> Progress:
-        self._start = time.monotonic()
+        if sys.stdout.isatty():
+            self._bar = _Bar.make(self._total)
         if self._bar is not None:
             self._bar.live.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def step(self, step: Step) -> None:
+        values = self._task.values(smoothed(self._losses[-100:], 0.9)[-1], step.step / max(step.seconds, 1e-9))
+        values += f" | grad norm {step.norm:.2f}"
+        if self._bar is not None:
+            self._bar.update(step.step, values)
+        elif step.step % max(1, self._total // LINES) == 0 or step.step in (self._before + 1, self._total):
+            left = (time.monotonic() - self._start) / (step.step - self._before) * (self._total - step.step)
+            say(f"step {step.step}/{self._total} | {values} | {left:.0f} s left")
+
+    def validation(self, validation: Validation) -> None:
+        said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in validation.measures.items())
+        example = validation.example.strip("\n")
+        lines = "".join("\n    " + line for line in example.split("\n")) if example else ""
+        self._say(f"step {validation.step}: {said} (held out){lines}")
+
+    def end(self, end: End) -> None:
+        if end.how == "stopped early":
+            self._say(end.said)
         if self._bar is not None:
             self._bar.live.stop()
 
-    def update(self, step: int, values: str) -> None:
-        """Show that `step` steps are done, with the values of the last one (`loss 1.23 | ...`)."""
-        if self._bar is not None:
-            self._bar.update(step, values)
-        elif step % self._every == 0 or step in (self._before + 1, self._total):
-            left = (time.monotonic() - self._start) / (step - self._before) * (self._total - step)
-            self.say(f"step {step}/{self._total} | {values} | {left:.0f} s left")
-
-    def say(self, text: str) -> None:
+    def _say(self, text: str) -> None:
         """Print a line, or several, above the bar."""
-        if self._bar is not None:
-            self._bar.say(text)
-        else:
-            say(text)
+        (say if self._bar is None else self._bar.say)(text)
 
 
 class _Bar:

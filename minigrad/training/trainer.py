@@ -23,11 +23,11 @@ from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import checkpoints, divergence, files
 from .flow import GradientFlow, gradient_flow
-from .progress import plot_curve
+from .progress import Display, plot_curve
 from .settings import S, Settings, writable
 from .task import Task
 from .terminal import say
-from .watchers import LOG, Display, End, Log, Step, Validation, Watcher
+from .watchers import LOG, End, Log, Step, Validation, Watcher
 
 HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
 

@@ -1,4 +1,4 @@
-"""Watchers: who is told what happens in a training. The log and the display on the terminal are two of them."""
+"""Watchers: who is told what happens in a training. The log is one of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 
 from . import files
 from .flow import GradientFlow
-from .progress import Progress, smoothed
 from .settings import Settings
 from .task import Task
 
@@ -152,38 +151,6 @@ class Log(Watcher):
     def _write(self, entry: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-
-
-class Display(Watcher):
-    """The progress bar, or plain lines, and what validations find."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-
-    def begin(self, training: Training) -> None:
-        self._task: Task = training.task
-        self._losses = training.losses
-        self._progress = Progress(training.settings.steps, training.step)
-        self._progress.__enter__()
-
-    def step(self, step: Step) -> None:
-        assert self._progress is not None
-        values = self._task.values(smoothed(self._losses[-100:], 0.9)[-1], step.step / max(step.seconds, 1e-9))
-        self._progress.update(step.step, f"{values} | grad norm {step.norm:.2f}")
-
-    def validation(self, validation: Validation) -> None:
-        assert self._progress is not None
-        said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in validation.measures.items())
-        example = validation.example.strip("\n")
-        lines = "".join("\n    " + line for line in example.split("\n")) if example else ""
-        self._progress.say(f"step {validation.step}: {said} (held out){lines}")
-
-    def end(self, end: End) -> None:
-        if self._progress is None:
-            return
-        if end.how == "stopped early":
-            self._progress.say(end.said)
-        self._progress.__exit__()
 
 
 def _cut(log: Path, step: int) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import minigrad as mg
+from minigrad import nn
 from minigrad.models import char_lm
 from minigrad.tools import cli
-from minigrad.training.progress import Progress
+from minigrad.training import Settings, Task, Trainer
 from minigrad.training.terminal import escaping, say, shown
 
 pytest.importorskip("typer")
@@ -81,9 +83,10 @@ def test_the_bar_of_a_terminal(terminal, monkeypatch):
     pytest.importorskip("rich")
     written = terminal("ascii")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    with Progress(3) as progress:
-        progress.update(1, "loss Ω")
-        progress.say("東京")
+    model = nn.Linear(1, 1)
+    task = Task(Settings(steps=1, validations=1), model, lambda x: model(x).sum(), [mg.ones((1, 1))])
+    task.unit, task.shown, task.example = "Ω", None, lambda: "東京"
+    Trainer(task).train()
     assert r"\u6771\u4eac" in written()
     assert r"\u03a9" in written()
 
