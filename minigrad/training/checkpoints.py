@@ -88,7 +88,10 @@ def _pack(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if type(value) is dict:
         parts = [[key, _pack(part, f"{name}.{key}", arrays)] for key, part in value.items()]
         return ["dict", *parts]
-    raise TypeError(f"a checkpoint cannot hold {name}, a {type(value).__name__}")
+    raise TypeError(
+        f"a checkpoint cannot hold {name}, a {type(value).__name__}: it holds tensors, arrays, numbers, strings, None, "
+        "in lists, tuples, dictionaries, and named tuples whose class is at the top of a module"
+    )
 
 
 def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:

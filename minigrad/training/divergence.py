@@ -5,18 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
+import minigrad as mg
 from minigrad import nn
 
-ADVICE = "a lower --lr or --clip may help"
+ADVICE = "a lower lr or clip may help (--lr and --clip on the command line)"
 HUGE = 1e4  # weights of models that learn stay far below; larger ones explain what went wrong
 LOST = 1e12  # nothing can be learned with such weights, though they may still give numbers
 
 
 class Diverged(ValueError):
     """The training cannot go on, or its model is of no use; says what may help."""
+
+
+def advice(batch: Any) -> str:
+    """What may help if the loss of a batch, or its gradient, is not finite."""
+    if all(np.isfinite(array).all() for array in _arrays(batch) if array.dtype.kind in "fc"):
+        return ADVICE
+    return "the batch has numbers that are not finite, such as NaN for lacking values: leave them out, or fill them in"
+
+
+def _arrays(batch: Any) -> Iterator[np.ndarray]:
+    """The arrays in a batch, also those of its tensors."""
+    if isinstance(batch, mg.Tensor | np.ndarray):
+        yield batch.detach().numpy() if isinstance(batch, mg.Tensor) else batch
+    elif isinstance(batch, tuple | list | dict):
+        for part in batch.values() if isinstance(batch, dict) else batch:
+            yield from _arrays(part)
 
 
 def check(model: nn.Module) -> None:

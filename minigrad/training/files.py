@@ -66,9 +66,16 @@ def write(path: str | Path, tensors: Mapping[str, np.ndarray], format: str, abou
     """Write arrays by name, and plain data, as `read` finds them. Raises as `save` does."""
     # One entry: safetensors writes several in any order, and the same contents should be the same file. C order: of
     # other arrays it writes the memory as it lies.
-    entry = json.dumps({"format": format, "about": about})
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    replace(Path(path), library().numpy.save(arrays, {"minigrad": entry}))
+    replace(Path(path), library().numpy.save(arrays, {"minigrad": entry(format, about)}))
+
+
+def entry(format: str, about: Any) -> str:
+    """What a file says beside its arrays. Raises TypeError for data that is not plain."""
+    try:
+        return json.dumps({"format": format, "about": about})
+    except TypeError as error:
+        raise TypeError(f"what a file tells about its model is plain data, not {about!r}: {error}") from None
 
 
 def read(path: str | Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
@@ -76,18 +83,18 @@ def read(path: str | Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
     safetensors = library()
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            entry = json.loads((file.metadata() or {}).get("minigrad", "{}"))
+            said = json.loads((file.metadata() or {}).get("minigrad", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file, or damaged: {error}") from None
-    found = entry.get("format")
+    found = said.get("format")
     if found != format:
         wanted, other = program_of(format), None if str(found).endswith(" checkpoint") else program_of(found)
         raise ValueError(
             f"{path} is not what {f'minigrad {wanted} writes' if wanted else 'it should be'}: its format is {found!r}, "
             f"not {format!r}" + (f"; minigrad {other} reads it" if other else "")
         )
-    return tensors, entry["about"]
+    return tensors, said["about"]
 
 
 def replace(path: Path, content: bytes) -> None:

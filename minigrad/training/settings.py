@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+
 S = TypeVar("S", bound="Settings")
+# Types of settings that are checked, by name: what they take, and how that is called.
+KINDS: dict[str, tuple[type, str]] = {
+    "int": (int, "a whole number"),
+    "float": (int | float, "a number"),  # type: ignore[dict-item]
+    "bool": (bool, "True or False"),
+    "str": (str, "text"),
+    "Path": (Path, "a path"),
+}
 
 
 def setting(default: Any, help: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> Any:
@@ -26,8 +36,8 @@ class Settings:
 
     With `quick`, settings that are not given have the values of `QUICK`; those that are given have theirs.
 
-    A path may be given as text. Raises ValueError for a number that is too small, and for a word that is none of the
-    choices.
+    A path may be given as text. Raises TypeError for a value of another type than the setting's, ValueError for a
+    number that is too small, and for a word that is none of the choices.
 
     A program of its own may have more settings, each a `setting`:
 
@@ -66,8 +76,7 @@ class Settings:
         for name in (self.QUICK.keys() - self._given) if self.quick else ():
             object.__setattr__(self, name, self.QUICK[name])
         for f in fields(self):
-            if "Path" in str(f.type) and isinstance(getattr(self, f.name), str):
-                object.__setattr__(self, f.name, Path(getattr(self, f.name)))
+            object.__setattr__(self, f.name, _typed(f, getattr(self, f.name)))
             value, minimum, choices = getattr(self, f.name), f.metadata.get("minimum"), f.metadata.get("choices")
             if minimum is not None and not (value >= minimum and math.isfinite(value)):
                 raise ValueError(f"{option(f.name)} must be at least {minimum:g}, not {value}")
@@ -82,6 +91,20 @@ class Settings:
         """The settings as plain data."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def _typed(f: Field[Any], value: Any) -> Any:
+    """The value of a setting: paths and NumPy's numbers as Python's own. Raises TypeError for one of another type."""
+    name = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
+    plain = name.removesuffix(" | None").rpartition(".")[2]
+    if plain not in KINDS or (value is None and plain != name):
+        return value
+    kind, called = KINDS[plain]
+    value = Path(value) if plain == "Path" and isinstance(value, str) else value
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, kind) or isinstance(value, bool) > (plain == "bool"):
+        raise TypeError(f"{option(f.name)} is {called}, not {value!r}")
+    return value
 
 
 def writable(directory: Path) -> Path:

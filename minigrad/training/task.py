@@ -80,12 +80,18 @@ class Task:
             raise TypeError(
                 "batches end after one epoch, if they are an iterator: give a list, or a function of the epoch"
             )
+        if not isinstance(batches, Iterable | Callable | None):
+            raise TypeError(f"batches are a list, or a function of the epoch, not {batches!r}")
+        if not isinstance(held_out, Iterable | None):
+            raise TypeError(f"held_out is a list of batches, not {held_out!r}")
         self._held_out = None if held_out is None else list(held_out)
         if self._held_out is not None:
             self.kept = ("loss", "min")
             if not self._held_out:
                 raise ValueError("held_out has no batch to measure the loss on")
         if model is not None:
+            if not isinstance(model, nn.Module):
+                raise TypeError(f"a model is an nn.Module, not {model!r}")
             self.model = model
             self.optimizer = optim.Adam(model.parameters(), lr=settings.lr) if optimizer is None else optimizer
             self.schedule = schedule
@@ -118,7 +124,11 @@ class Task:
         """
         losses = [self.loss(batch).item() for batch in self._held_out or ()]
         measures = {"loss": sum(losses) / len(losses)} if losses else {}
-        return measures if self._measure is None else measures | dict(self._measure())
+        more = {} if self._measure is None else self._measure()
+        if not isinstance(more, Mapping) or more.keys() & measures.keys():
+            names = f"other names than {', '.join(measures)}" if measures else "name"
+            raise TypeError(f"measure is to give numbers by {names}, as a dictionary, not {more!r}")
+        return measures | dict(more)
 
     def judged(self) -> tuple[str | None, str]:
         """The measure of `validate` by which trainings are judged, and "min" or "max": that of `kept`, or `shown`."""

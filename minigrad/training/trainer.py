@@ -21,7 +21,7 @@ import minigrad as mg
 from minigrad import nn, optim, tree
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from . import checkpoints, divergence, files
+from . import checkpoints, checks, divergence, files
 from .flow import GradientFlow, gradient_flow
 from .progress import Display, plot_curve
 from .settings import S, Settings, writable
@@ -48,24 +48,21 @@ class Trainer:
     """
 
     def __init__(self, task: Task, out: Path | None = None, watchers: Sequence[Watcher] = ()) -> None:
+        checks.task(task)
         self.task, self.settings, self.out = task, task.settings, out
         self.losses: list[float] = []
         self.norms: list[float] = []
         self.validations: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None  # of the validations: {"value", "step", "weights": arrays or None}
         self._stopping = optim.EarlyStopping(self.settings.patience or math.inf, task.judged()[1])
-        if isinstance(task.schedule, ReduceLROnPlateau) and task.schedule.mode != self._stopping.mode:
-            raise ValueError(
-                f"{task.judged()[0]!r} is better when it is {self._stopping.mode}; the schedule has mode "
-                f"{task.schedule.mode!r}"
-            )
         self.epoch = self.position = 0
         self.seconds = 0.0
-        self._batches: Iterator[Any] = iter(task.batches(0))
-        self._watchers: list[Watcher] = [Display(), *watchers]
+        self._batches: Iterator[Any] = checks.batches(task, 0)
+        self._watchers: list[Watcher] = [Display(), *checks.watchers(watchers)]
         if out is not None:
             self._watchers.insert(0, Log(out / LOG))
             files.library()  # what is missing should be missed now, not after hours of training
+            files.entry(task.format, task.about())
             self._begin(out)
 
     @property
@@ -88,9 +85,11 @@ class Trainer:
                     tape = None  # which holds on to all that was recorded
                     with self._failing(f"after step {self.step}", self.step):
                         validation = self._look(flow)
-                    for watcher in self._watchers:
-                        watcher.validation(validation)
-                    self._save()
+                    try:
+                        for watcher in self._watchers:
+                            watcher.validation(validation)
+                    finally:  # what was learned is not lost for a watcher that fails
+                        self._save()
 
     def _learn(self, tape: mg.Tape | None = None) -> None:
         """Learn from one batch, and hold on to what is recorded if there is a tape for it."""
@@ -100,19 +99,21 @@ class Trainer:
         task.model.train()
         with self._failing(f"in step {self.step + 1}", self.step + 1):
             with nullcontext() if tape is None else tape:
-                loss = task.loss(batch)
+                loss = checks.loss(task, task.loss(batch))
                 task.optimizer.zero_grad()
                 loss.backward()
+            if not self.losses:
+                checks.learning(task)
             task.carried = tree.detach(task.carried)
             value = loss.item()
             if not math.isfinite(value):
-                raise divergence.Diverged(f"the loss is {value}; {divergence.ADVICE}")
+                raise divergence.Diverged(f"the loss is {value}; {divergence.advice(batch)}")
             try:
                 norm = optim.clip_grad_norm_(
                     task.model.parameters(), settings.clip or math.inf, error_if_nonfinite=True
                 )
             except ValueError as error:
-                raise divergence.Diverged(f"{error}; {divergence.ADVICE}") from None
+                raise divergence.Diverged(f"{error}; {divergence.advice(batch)}") from None
         rate = task.optimizer.param_groups[0]["lr"]
         task.optimizer.step()
         if isinstance(task.schedule, LRScheduler):
@@ -155,8 +156,9 @@ class Trainer:
             end = End("failed", str(error) or type(error).__name__)
             raise
         finally:
-            for watcher in self._watchers:
-                watcher.end(end)
+            with ExitStack() as told:  # all are, also if one fails
+                for watcher in reversed(self._watchers):
+                    told.callback(watcher.end, end)
 
     def _next_batch(self) -> Any:
         while True:
@@ -166,7 +168,7 @@ class Trainer:
             if not self.position:
                 raise ValueError(f"{type(self.task).__name__}.batches({self.epoch}) gives no batch")
             self.epoch, self.position = self.epoch + 1, 0
-            self._batches = iter(self.task.batches(self.epoch))
+            self._batches = checks.batches(self.task, self.epoch)
 
     # --- validation ---------------------------------------------------------------------------------------------------
 
@@ -180,28 +182,17 @@ class Trainer:
         """Measure on held-out data. The gradient flow of the last step goes with it."""
         self.task.model.eval()
         divergence.check(self.task.model)
-        measures = {name: float(value) for name, value in self.task.validate().items()}
+        measures = checks.measures(self.task)
         divergence.check_measures(self.task.model, measures)
         self.validations.append({"step": self.step, **measures})
         self._judge(measures)
-        return Validation(self.step, measures, self.task.example(), flow)
+        return Validation(self.step, measures, checks.example(self.task), flow)
 
     def _judge(self, measures: dict[str, float]) -> None:
         """Keep the weights if they are the best so far, and tell the schedule, if it goes by what is measured."""
-        task, name = self.task, self.task.judged()[0]
-        uses = {
-            "which weights to keep": task.kept is not None,
-            "when --patience ends": self.settings.patience > 0,
-            "the learning rate": isinstance(task.schedule, ReduceLROnPlateau),
-        }
-        if not any(uses.values()):
+        task, value = self.task, checks.judged(self.task, measures)
+        if value is None:
             return
-        if name not in measures:
-            purpose = next(use for use, wanted in uses.items() if wanted)
-            raise ValueError(
-                f"validate() is to give {name!r}, which decides {purpose}; it gives {', '.join(measures) or 'nothing'}"
-            )
-        value = measures[name]
         if isinstance(task.schedule, ReduceLROnPlateau):
             task.schedule.step(value)
         if self._stopping.step(_judgeable(value)):
@@ -233,6 +224,7 @@ class Trainer:
             "carried": task.carried,
             "generators": {name: mg.random.default_generator(name).get_state() for name in _backends()},
             "history": {name: getattr(self, name) for name in HISTORY},
+            "kinds": _kinds(task),
         }
         checkpoints.save(self.out / checkpoints.NAME, task.format, self.settings, state)
 
@@ -240,6 +232,9 @@ class Trainer:
         task = self.task
         if state["about"] != task.about():
             raise ValueError(f"cannot resume from the checkpoint in {self.out}: it was made with other data")
+        for (part, now), then in zip(_kinds(task).items(), state["kinds"].values(), strict=True):
+            if then != now:
+                raise ValueError(f"cannot resume from the checkpoint in {self.out}: its {part} was {then}, not {now}")
         task.model.load_state_dict(state["model"])
         task.optimizer.load_state_dict(state["optimizer"])
         if task.schedule is not None:
@@ -249,9 +244,13 @@ class Trainer:
             setattr(self, name, state["history"][name])
         for validation in self.validations:
             self._stopping.step(_judgeable(validation.get(task.judged()[0] or "", math.nan)))
-        self._batches = iter(task.batches(self.epoch))
-        for _ in itertools.islice(self._batches, self.position):
-            pass  # these batches were learned from
+        self._batches = checks.batches(task, self.epoch)
+        skipped = sum(1 for _ in itertools.islice(self._batches, self.position))  # they were learned from
+        if skipped < self.position:
+            raise ValueError(
+                f"cannot resume from the checkpoint in {self.out}: of epoch {self.epoch}, {self.position} batches were "
+                f"learned from, and now there are {skipped}"
+            )
         for name, generator in state["generators"].items():
             mg.random.default_generator(name).set_state(generator)
 
@@ -317,15 +316,19 @@ def fit(settings: S, make: Callable[[S], Task], watchers: Sequence[Watcher] = ()
     a loss that is not finite and for settings that do not fit the checkpoint, OSError (also for a port that is taken),
     ImportError for a package that is not installed, BackendError.
     """
+    if not isinstance(settings, Settings):
+        raise TypeError(f"fit takes Settings first, not {settings!r}")
+    if not callable(make):
+        raise TypeError(f"fit takes a function or class that makes a Task of the settings, not {make!r}")
     with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads), ExitStack() as stack:
         # Numbers that are not finite end a training with a message; warnings from deep inside would only hide it.
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
         mg.manual_seed(settings.seed)
         out = writable(settings.out)
-        watching = [*_watchers(settings), *watchers]
+        watching = [*_watchers(settings), *checks.watchers(watchers)]
         for watcher in watching:
             stack.callback(watcher.close)
-        task = make(settings)
+        checks.task(task := make(settings))
         say(task.introduction())
         trainer = Trainer(task, out, watching)
         try:
@@ -367,6 +370,12 @@ def _judgeable(value: float) -> float:
 def _weights(model: nn.Module) -> dict[str, np.ndarray]:
     """A copy of the weights, on the host."""
     return {name: np.array(t.numpy()) for name, t in model.state_dict().items()}
+
+
+def _kinds(task: Task) -> dict[str, str | None]:
+    """The classes of what has a state; a state says little of whose it is."""
+    parts = {"optimizer": task.optimizer, "schedule": task.schedule}
+    return {name: None if part is None else type(part).__name__ for name, part in parts.items()}
 
 
 def _backends() -> list[str]:

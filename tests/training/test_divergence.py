@@ -15,7 +15,7 @@ from minigrad.training.trainer import Task, fit
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
-ADVICE = "a lower --lr or --clip may help"
+ADVICE = "a lower lr or clip may help"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from watched import Remember, settings
 import minigrad as mg
 from minigrad.tools.gradflow import GradientFlow
 from minigrad.training import trainer as training
+from minigrad.training.divergence import ADVICE
 from minigrad.training.trainer import Trainer, fit
 from minigrad.training.watchers import End, Step, Validation, Watcher
 
@@ -103,8 +104,8 @@ def test_watchers_are_told_why_a_step_failed():
     with pytest.raises(ValueError, match="failed in step 1"):
         Trainer(Bad(settings(Path())), watchers=[seen]).train()
     assert seen.told[1:] == [
-        ("failed", 1, "the loss is nan; a lower --lr or --clip may help"),
-        End("failed", "training failed in step 1: the loss is nan; a lower --lr or --clip may help"),
+        ("failed", 1, f"the loss is nan; {ADVICE}"),
+        End("failed", f"training failed in step 1: the loss is nan; {ADVICE}"),
     ]
 
 
