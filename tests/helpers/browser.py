@@ -61,5 +61,8 @@ def browser_page(browser, browser_problems):
     page.on("request", requested)
     page.on("requestfailed", lambda request: note("failed request", request.url))
     yield page
-    context.close()
-    assert not browser_problems, browser_problems
+    if not page.is_closed():
+        page.evaluate("0")  # an answer comes after what was told before it
+    problems = list(browser_problems)
+    context.close()  # cuts off what the page has just asked for: no fault of it
+    assert not problems, problems

@@ -16,9 +16,9 @@ pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served():
-    """Serve a feed for the time of a test: returns the port."""
+    """Serve feeds: returns the port. The servers outlive the pages, which ask once a second."""
     with serving() as start:
         yield start
 
@@ -129,6 +129,7 @@ def test_the_page_says_when_nobody_answers(browser_page, browser_problems):
     assert "does not answer" in page.locator("#state").inner_text()
     assert page.locator("#measures tr").count() == 2
     assert browser_problems
+    page.goto("about:blank")  # where nothing is asked any more
     browser_problems.clear()
 
 
@@ -141,6 +142,7 @@ def test_a_page_left_open_shows_the_training_that_follows(browser_page, browser_
     expect(page.locator("#step")).to_have_text("2 of 10")
     assert page.locator("#measures tr").count() == 0
     assert not page.locator("#examples").is_visible()
+    page.goto("about:blank")  # where nothing is asked any more
     other.stop()
     browser_problems.clear()
 
