@@ -13,6 +13,7 @@ import minigrad as mg
 from minigrad import nn
 
 ADVICE = "a lower lr or clip may help (--lr and --clip on the command line)"
+LACKING = "the batch has numbers that are not finite, such as NaN for lacking values: leave them out, or fill them in"
 HUGE = 1e4  # weights of models that learn stay far below; larger ones explain what went wrong
 LOST = 1e12  # nothing can be learned with such weights, though they may still give numbers
 
@@ -23,9 +24,12 @@ class Diverged(ValueError):
 
 def advice(batch: Any) -> str:
     """What may help if the loss of a batch, or its gradient, is not finite."""
-    if all(np.isfinite(array).all() for array in _arrays(batch) if array.dtype.kind in "fc"):
-        return ADVICE
-    return "the batch has numbers that are not finite, such as NaN for lacking values: leave them out, or fill them in"
+    return LACKING if lacking(batch) else ADVICE
+
+
+def lacking(batch: Any) -> bool:
+    """Whether a number of a batch is not finite."""
+    return not all(np.isfinite(array).all() for array in _arrays(batch) if array.dtype.kind in "fc")
 
 
 def _arrays(batch: Any) -> Iterator[np.ndarray]:

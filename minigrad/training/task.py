@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from . import files
+from . import divergence, files
 
 
 class Task:
@@ -122,7 +123,11 @@ class Task:
 
         The model is in evaluation mode and nothing is recorded, here and in the methods below but `write`.
         """
-        losses = [self.loss(batch).item() for batch in self._held_out or ()]
+        losses = []
+        for batch in self._held_out or ():
+            losses.append(self.loss(batch).item())
+            if not math.isfinite(losses[-1]) and divergence.lacking(batch):
+                raise ValueError(f"the loss of held-out batch {len(losses) - 1} is {losses[-1]}; {divergence.LACKING}")
         measures = {"loss": sum(losses) / len(losses)} if losses else {}
         more = {} if self._measure is None else self._measure()
         if not isinstance(more, Mapping) or more.keys() & measures.keys():

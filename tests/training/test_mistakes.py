@@ -160,6 +160,14 @@ def test_lacking_values_are_told_from_a_training_that_diverges(backend, tmp_path
         fit(settings(out=tmp_path, backend=backend), made)
 
 
+def test_lacking_values_on_held_out_data_are_told_too():
+    model = nn.Linear(2, 1)
+    held_out = [BATCHES[0], (BATCHES[1][0], BATCHES[1][1] * float("nan"))]
+    made = Task(settings(), model, lambda x, y: F.mse_loss(model(x), y), BATCHES, held_out)
+    with pytest.raises(ValueError, match="the loss of held-out batch 1 is nan; the batch has numbers that are not"):
+        Trainer(made).train()
+
+
 # --- what fit is given ------------------------------------------------------------------------------------------------
 
 
