@@ -99,7 +99,7 @@ def test_a_tape_with_details_tells_source_lines_values_and_gradients():
         loss, _ = rnn(2)
     loss.backward()
     tanh = next(n for n in build(tape).nodes if n.label == "tanh")
-    assert tanh.source.startswith("graph/graphs.py:")
+    assert tanh.source.startswith("helpers/graphs.py:")
     assert tanh.source.endswith("in rnn")
     assert tanh.code == "h = mg.tanh(x[t] @ w_xh + h @ w_hh)"
     assert tanh.value.mean == pytest.approx(0.995055, rel=1e-5)
