@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from .progress import Display, plot_curve
 from .settings import S, Settings, writable
 from .task import Task
 from .terminal import say
-from .watchers import LOG, End, Log, Step, Validation, Watcher
+from .watchers import LOG, End, Log, Step, Training, Validation, View, Watcher
 
 HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
 
@@ -143,7 +144,7 @@ class Trainer:
         end = End("failed", "failed")
         try:
             for watcher in self._watchers:
-                watcher.begin(self)
+                watcher.begin(cast("Training", View(self)))
             yield
             end = End("finished", f"finished after {self.step} steps")
             if self.step < steps:
@@ -186,7 +187,7 @@ class Trainer:
         divergence.check_measures(self.task.model, measures)
         self.validations.append({"step": self.step, **measures})
         self._judge(measures)
-        return Validation(self.step, measures, checks.example(self.task), flow)
+        return Validation(self.step, MappingProxyType(measures), checks.example(self.task), flow)
 
     def _judge(self, measures: dict[str, float]) -> None:
         """Keep the weights if they are the best so far, and tell the schedule, if it goes by what is measured."""

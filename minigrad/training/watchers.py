@@ -18,7 +18,7 @@ LOG_LINES = 200  # with the loss, spread over the steps
 
 
 class Training(Protocol):
-    """A training as its watchers see it: to be read, not to be changed. A `Trainer` is one.
+    """A training as its watchers see it: to be read, not to be changed. They are given a `View` of a `Trainer`.
 
     Attributes:
         task, settings: what is learned, and how.
@@ -44,6 +44,35 @@ class Training(Protocol):
     def validations(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def seconds(self) -> float: ...
+
+
+class View:
+    """What a `Training` has of a trainer, and no more; its lists cannot be changed, and follow the training."""
+
+    def __init__(self, trainer: Training) -> None:
+        self.__dict__["_trainer"] = trainer
+
+    def __getattr__(self, name: str) -> Any:
+        if not isinstance(vars(Training).get(name), property):
+            raise AttributeError(f"watchers see no {name!r} of a training")
+        value = getattr(self._trainer, name)
+        return ReadOnly(value) if isinstance(value, list) else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"watchers only look: they cannot set {name!r} of a training")
+
+
+class ReadOnly(Sequence[Any]):
+    """A list that cannot be changed from here."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._values[index]
 
 
 @dataclass(frozen=True)
@@ -156,5 +185,8 @@ class Log(Watcher):
 def _cut(log: Path, step: int) -> None:
     """Leave out what was logged after a step; a line that was not written to its end comes after it."""
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    try:
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{log} is not the log of a training: remove it, to go on") from None
     files.replace(log, "".join(kept).encode())

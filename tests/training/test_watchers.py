@@ -126,6 +126,35 @@ def test_a_program_without_recurrence_has_no_flow_and_says_why():
     assert "no time step on this tape hands a state on" in seen.told[2].flow
 
 
+def test_what_they_see_of_a_training_cannot_be_changed():
+    class Meddles(Watcher):
+        def begin(self, training):
+            assert (training.step, len(training.losses), training.settings.steps) == (0, 0, 2)
+            self.training = training
+            with pytest.raises(AttributeError, match="watchers see no 'best' of a training"):
+                training.best
+            with pytest.raises(AttributeError, match="watchers only look: they cannot set 'epoch'"):
+                training.epoch = 3
+
+        def step(self, step):
+            assert self.training.losses[-1] == step.loss
+            assert not hasattr(self.training.losses, "append")
+
+        def validation(self, validation):
+            with pytest.raises(TypeError):
+                validation.measures["error"] = 0.0
+
+    Trainer(Remember(settings(Path(), steps=2, validations=1)), watchers=[Meddles()]).train()
+
+
+def test_a_log_of_something_else_is_not_cut(tmp_path):
+    fit(settings(tmp_path, steps=2, validations=1), Remember)
+    (tmp_path / "log.jsonl").write_text("my notes\n")
+    with pytest.raises(ValueError, match=r"log.jsonl is not the log of a training"):
+        fit(settings(tmp_path, steps=2, validations=1, resume=True), Remember)
+    assert (tmp_path / "log.jsonl").read_text() == "my notes\n"
+
+
 # --- training is not disturbed ----------------------------------------------------------------------------------------
 
 
