@@ -1,4 +1,9 @@
-"""minigrad: an autograd framework that a person can read in an afternoon and use for real work."""
+"""minigrad: an autograd framework that a person can read in an afternoon and use for real work.
+
+To read it, start with `primitives` (what is computed, and its derivatives) and `engine` (how it is recorded and swept);
+then `tensors` and `ops`, the tensor and its functions. `nn`, `optim`, `data` and `training` are built on these, and
+`inspect` looks at what was recorded.
+"""
 
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING

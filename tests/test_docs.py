@@ -1,4 +1,4 @@
-"""The snippets of README.md and docs/ run as they stand and print what the pages say."""
+"""The snippets of README.md and docs/ run as they stand and print what the pages say, and the files they name exist."""
 
 import contextlib
 import io
@@ -8,6 +8,16 @@ import pytest
 from project import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+# Texts that name files by their path from the top, in documents and in comments.
+TEXTS = [
+    *PAGES,
+    *(ROOT / name for name in ("CHANGELOG.md", "Makefile", "pyproject.toml", "setup.py")),
+    *(path for folder in ("minigrad", "models", "tools", "tests") for path in (ROOT / folder).rglob("*")),
+]
+PATH = re.compile(r"(?<![\w./-])(?:minigrad|models|tools|tests|docs)/[\w./-]*\w/?")
+# Made up in a test, or the paths of an installation.
+NO_PATHS = {"minigrad/models", "minigrad/tools", "minigrad/a.py", "tests/test_a.py", "docs/a.md", "tools/page"}
 
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -26,3 +36,15 @@ def test_snippets_run_and_print_what_the_page_says(page, tmp_path, monkeypatch):
         if i + 1 < len(blocks) and blocks[i + 1][0] == "text":
             expected = blocks[i + 1][1]
             assert [line.rstrip() for line in printed.getvalue().splitlines()] == expected.rstrip("\n").splitlines()
+
+
+def test_files_that_texts_name_are_there():
+    kinds = {".py", ".md", ".toml", ".js", ".css", ".html", ".cu", ".cuh", ".h", ""}
+    gone = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in TEXTS
+        if path.is_file() and path.suffix in kinds and "__pycache__" not in path.parts
+        for name in PATH.findall(path.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists() and not any(name.startswith(other) for other in NO_PATHS)
+    ]
+    assert gone == []
