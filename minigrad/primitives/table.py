@@ -102,6 +102,7 @@ class Primitive:
         self.vjp = tuple(vjp) + (None,) * (len(inputs) - len(vjp))
         self.differentiable = any(rule is not None for rule in vjp)
         self.savers = _Savers(self)
+        self.rules: list[Callable[..., Any]] | None = None  # the sweep asks `rules_for` if there are none
 
     # What is made of the rules is made when they are first used: a program uses few of them.
 
@@ -116,13 +117,6 @@ class Primitive:
         return [() if rule is None else tuple(inspect.signature(rule).parameters) for rule in self.vjp]
 
     @_Once
-    def rules(self) -> list[Callable[..., Any]] | None:
-        """The rules as the sweep calls them: rule(g, saved, params, input_node, xp). None: see `rules_for`."""
-        if self.variadic:
-            return None
-        return [_adapt(self, rule, needs)(0) for rule, needs in zip(self.vjp, self.needs, strict=True)]
-
-    @_Once
     def _rule_at(self) -> Callable[[int], Callable[..., Any]]:
         return _adapt(self, self.vjp[0], self.needs[0])
 
@@ -131,8 +125,14 @@ class Primitive:
         return [self._rule_at(i) for i in range(FEW)]
 
     def rules_for(self, n: int) -> Iterable[Callable[..., Any]]:
-        """The rules of a variadic primitive with n inputs, as the sweep calls them; maybe some more."""
-        return self._first_rules if n <= FEW else map(self._rule_at, range(n))
+        """The rules for n inputs as the sweep calls them: rule(g, saved, params, input_node, xp); maybe some more.
+
+        They become `rules`, but for those of a variadic primitive.
+        """
+        if self.variadic:
+            return self._first_rules if n <= FEW else map(self._rule_at, range(n))
+        self.rules = [_adapt(self, rule, needs)(0) for rule, needs in zip(self.vjp, self.needs, strict=True)]
+        return self.rules
 
     def input_name(self, i: int) -> str:
         """The name of the i-th input."""
