@@ -23,8 +23,8 @@ import minigrad.functional as F
 from minigrad import nn, optim, training
 from minigrad.training import setting
 
-from .cells import CELLS
-from .pictures import draw_unrolled
+from ..tools.pictures import draw_unrolled
+from ..training.cells import CELLS
 
 ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly over 0..1
 

@@ -25,8 +25,8 @@ from minigrad.data.images import NAMES
 from minigrad.nn.scheduled_sampling import linear_decay
 from minigrad.training import setting
 
-from . import pictures
-from .cells import CELLS
+from ..tools import pictures
+from ..training.cells import CELLS
 
 END = "\n"  # after a name; also what the network reads before the first letter
 LONGEST = 10  # letters that it may write, more than any name has

@@ -26,8 +26,8 @@ from minigrad import nn, optim, training
 from minigrad.data import Streams, Vocabulary, fetch, read_text
 from minigrad.training import setting
 
-from .cells import CELLS
-from .pictures import draw_unrolled
+from ..tools.pictures import draw_unrolled
+from ..training.cells import CELLS
 
 TEXTS = ("tiny_shakespeare",)  # data sets that are one text
 State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for LSTMs, or None for zeros

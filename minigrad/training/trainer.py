@@ -233,8 +233,9 @@ class Trainer:
         task = self.task
         if state["about"] != task.about():
             raise ValueError(f"cannot resume from the checkpoint in {self.out}: it was made with other data")
-        for (part, now), then in zip(_kinds(task).items(), state["kinds"].values(), strict=True):
-            if then != now:
+        kinds = _kinds(task)
+        for part, then in state.get("kinds", {}).items():  # which older checkpoints do not have
+            if then != (now := kinds[part]):
                 raise ValueError(f"cannot resume from the checkpoint in {self.out}: its {part} was {then}, not {now}")
         task.model.load_state_dict(state["model"])
         task.optimizer.load_state_dict(state["optimizer"])

@@ -35,8 +35,8 @@ from minigrad.data import bucketed, fetch, pad, read_chorales, write_midi
 from minigrad.data.music import KEYS, LOWEST
 from minigrad.training import setting
 
-from ..cells import CELLS
-from ..pictures import draw_unrolled
+from ...tools.pictures import draw_unrolled
+from ...training.cells import CELLS
 from .piano import TEMPO, draw_rolls, write_wav
 
 PUBLISHED = {"rnn": 9.10, "lstm": 8.67, "gru": 8.54}  # Chung et al. 2014, table 2: nats a time step, test pieces

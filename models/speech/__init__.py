@@ -43,8 +43,8 @@ from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
 from minigrad.training import setting
 
-from ..cells import CELLS
-from ..pictures import draw_unrolled
+from ...tools.pictures import draw_unrolled
+from ...training.cells import CELLS
 from . import pictures
 from .recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
 

@@ -26,8 +26,8 @@ from minigrad import nn, optim, training
 from minigrad.data import digit_images
 from minigrad.training import setting
 
-from ..cells import CELLS
-from ..pictures import draw_unrolled
+from ...tools.pictures import draw_unrolled
+from ...training.cells import CELLS
 from .pictures import Clip, animation, strips
 
 FRAME, DIGIT = 16, 8  # pixels along a side

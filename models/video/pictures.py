@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.extras import extra
 from minigrad.inspect.figure import figure
 
-from ..pictures import RIGHT, WRONG, show
+from ...tools.pictures import RIGHT, WRONG, show
 
 
 @dataclass(frozen=True)

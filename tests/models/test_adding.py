@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.models import adding
-from minigrad.models.cells import CELLS
+from minigrad.training.cells import CELLS
 from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")

@@ -11,8 +11,8 @@ import minigrad as mg
 from minigrad import models
 from minigrad.data import Vocabulary
 from minigrad.models import char_lm
-from minigrad.models.cells import CELLS
 from minigrad.models.char_lm import Settings
+from minigrad.training.cells import CELLS
 
 pytest.importorskip("safetensors")
 image = pytest.importorskip("matplotlib.image")

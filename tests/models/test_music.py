@@ -9,8 +9,8 @@ from real_data import path, provide
 import minigrad as mg
 from minigrad.data import read_midi
 from minigrad.models import music
-from minigrad.models.cells import CELLS
 from minigrad.models.music import piano
+from minigrad.training.cells import CELLS
 from minigrad.training.trainer import Trainer
 
 wavfile = pytest.importorskip("scipy.io.wavfile")

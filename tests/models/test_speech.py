@@ -13,7 +13,7 @@ import real_data
 import minigrad as mg
 from minigrad.data import read_wav
 from minigrad.models import speech
-from minigrad.models.cells import CELLS
+from minigrad.training.cells import CELLS
 from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")

@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 from minigrad import optim
 from minigrad.models import video
-from minigrad.models.cells import CELLS
+from minigrad.training.cells import CELLS
 from minigrad.training.trainer import Trainer
 
 pytest.importorskip("safetensors")

@@ -132,6 +132,19 @@ def test_it_can_be_interrupted_again_and_again(tmp_path):
     assert without_times(fit(settings(tmp_path / "cut", resume=True), Toy)) == without_times(whole)
 
 
+def test_a_checkpoint_of_before_the_kinds_of_its_parts_were_kept_is_gone_on_from(tmp_path, monkeypatch):
+    whole = fit(settings(tmp_path / "whole"), Toy)
+    save = checkpoints.save
+
+    def older(path, format, settings, state):
+        save(path, format, settings, {name: part for name, part in state.items() if name != "kinds"})
+
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(checkpoints, "save", older)
+        fit(settings(tmp_path / "cut"), toy(stop_in=9))
+    assert without_times(fit(settings(tmp_path / "cut", resume=True), Toy)) == without_times(whole)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from minigrad.models import PROGRAMS, program
-from minigrad.models.pictures import recorded
 from minigrad.tools.graph import FORMATS, draw
+from minigrad.tools.pictures import recorded
 
 
 def graph(

@@ -18,8 +18,8 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.inspect.figure import figure
 from minigrad.models import PROGRAMS, program
-from minigrad.models.cells import CELLS
-from minigrad.models.pictures import recorded
+from minigrad.tools.pictures import recorded
+from minigrad.training.cells import CELLS
 from minigrad.training.flow import GradientFlow, gradient_flow
 from minigrad.training.settings import writable
 from minigrad.training.trainer import Trainer
