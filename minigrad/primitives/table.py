@@ -102,7 +102,7 @@ class Primitive:
         self.vjp = tuple(vjp) + (None,) * (len(inputs) - len(vjp))
         self.differentiable = any(rule is not None for rule in vjp)
         self.savers = _Savers(self)
-        self.rules: list[Callable[..., Any]] | None = None  # the sweep asks `rules_for` if there are none
+        self.rules: list[Callable[..., Any]] | None = None  # see `rules_for`: made with the first node
 
     # What is made of the rules is made when they are first used: a program uses few of them.
 
@@ -131,7 +131,8 @@ class Primitive:
         """
         if self.variadic:
             return self._first_rules if n <= FEW else map(self._rule_at, range(n))
-        self.rules = [_adapt(self, rule, needs)(0) for rule, needs in zip(self.vjp, self.needs, strict=True)]
+        if self.rules is None:
+            self.rules = [_adapt(self, rule, needs)(0) for rule, needs in zip(self.vjp, self.needs, strict=True)]
         return self.rules
 
     def input_name(self, i: int) -> str:
@@ -159,6 +160,7 @@ class _Savers(dict[Any, Saver]):
     def __missing__(self, which: Any) -> Saver:
         key, copied = which if type(which) is tuple else (which, 0)
         row, n = self._primitive, key.bit_length() - 1
+        row.rules_for(n)  # whoever looks at a node finds the rules with it
         if row.variadic:
             saver = _variadic_saver(row.needs[0], key ^ 1 << n)
             if copied and "xs" in row.needs[0]:
