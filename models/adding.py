@@ -21,10 +21,9 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
+from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
-
-from ..tools.pictures import draw_unrolled
-from ..training.cells import CELLS
+from minigrad.training.cells import CELLS
 
 ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly over 0..1
 

@@ -23,10 +23,9 @@ from minigrad import nn, optim, training
 from minigrad.data import Vocabulary, digit_images, pad
 from minigrad.data.images import NAMES
 from minigrad.nn.scheduled_sampling import linear_decay
+from minigrad.tools import pictures
 from minigrad.training import setting
-
-from ..tools import pictures
-from ..training.cells import CELLS
+from minigrad.training.cells import CELLS
 
 END = "\n"  # after a name; also what the network reads before the first letter
 LONGEST = 10  # letters that it may write, more than any name has

@@ -24,10 +24,9 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
 from minigrad.data import Streams, Vocabulary, fetch, read_text
+from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
-
-from ..tools.pictures import draw_unrolled
-from ..training.cells import CELLS
+from minigrad.training.cells import CELLS
 
 TEXTS = ("tiny_shakespeare",)  # data sets that are one text
 State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for LSTMs, or None for zeros

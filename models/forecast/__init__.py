@@ -28,8 +28,8 @@ import minigrad as mg
 from minigrad import nn, optim, training
 from minigrad.data import Series
 from minigrad.training import setting
+from minigrad.training.cells import CELLS
 
-from ...training.cells import CELLS
 from .faults import FAULTS, detection, inject, unexpected
 from .observed import KINDS, Observed, Scaling, autoregression, fit_autoregression, persistence, spacing
 from .picture import picture

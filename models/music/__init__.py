@@ -33,10 +33,10 @@ import minigrad.functional as F
 from minigrad import nn, optim, training
 from minigrad.data import bucketed, fetch, pad, read_chorales, write_midi
 from minigrad.data.music import KEYS, LOWEST
+from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
+from minigrad.training.cells import CELLS
 
-from ...tools.pictures import draw_unrolled
-from ...training.cells import CELLS
 from .piano import TEMPO, draw_rolls, write_wav
 
 PUBLISHED = {"rnn": 9.10, "lstm": 8.67, "gru": 8.54}  # Chung et al. 2014, table 2: nats a time step, test pieces

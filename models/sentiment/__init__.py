@@ -26,8 +26,8 @@ import minigrad.functional as F
 from minigrad import nn, optim, training
 from minigrad.data import WordVocabulary, bucketed, fetch, pad, read_sentences, tokenize
 from minigrad.training import setting
+from minigrad.training.cells import CELLS
 
-from ...training.cells import CELLS
 from .picture import picture
 
 PIECES = (3, 4, 5)  # letters of a piece

@@ -41,10 +41,10 @@ from minigrad.data import bucketed, fetch, pad
 from minigrad.data.images import NAMES
 from minigrad.functional.ctc import ctc_beam_decode, ctc_greedy_decode
 from minigrad.metrics import edit_distance, error_rate
+from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
+from minigrad.training.cells import CELLS
 
-from ...tools.pictures import draw_unrolled
-from ...training.cells import CELLS
 from . import pictures
 from .recordings import HOP, MELS, RATE, Recording, changed, features, read_recordings
 

@@ -24,10 +24,10 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
 from minigrad.data import digit_images
+from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
+from minigrad.training.cells import CELLS
 
-from ...tools.pictures import draw_unrolled
-from ...training.cells import CELLS
 from .pictures import Clip, animation, strips
 
 FRAME, DIGIT = 16, 8  # pixels along a side

@@ -10,8 +10,7 @@ import numpy as np
 
 from minigrad.extras import extra
 from minigrad.inspect.figure import figure
-
-from ...tools.pictures import RIGHT, WRONG, show
+from minigrad.tools.pictures import RIGHT, WRONG, show
 
 
 @dataclass(frozen=True)
