@@ -47,18 +47,17 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         else:
             dtype, key = None, 0b100
     else:
-        found = _gather(primitive, inputs)
-        if found is None:
-            return apply(primitive, as_operands(primitive, inputs), params)
-        backend, arrays, nodes, key, versions, dtype, narrow = found
+        inputs, backend, arrays, nodes, key, versions, dtype, narrow = _gather(primitive, inputs)
     compute = backend.calls[primitive]
     try:
         if narrow is None and (dtype is not None or promote(primitive, arrays, backend) is arrays):
             out = compute(*arrays, **params) if params else compute(*arrays)
             if dtype is not None and out.dtype is not dtype:  # NumPy's promotion is not ours
                 out, arrays = _promoted(primitive, compute, arrays, params, backend, unless=out)
+                dtype = out.dtype
         else:
             out, arrays = _promoted(primitive, compute, arrays, params, backend, narrow)
+            dtype = None if dtype is None else out.dtype
         if type(out) is not backend.array_type:
             out = backend.asarray(out)
     except Exception as error:
@@ -74,11 +73,12 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     node.primitive, node.inputs, node.params = primitive, nodes, params
     node.saved = primitive.savers[key](out, arrays)
     node.index, node.scope = new_index(), _scope()
-    node.backend, node.shape, node.dtype = backend, out.shape, out.dtype
+    node.backend, node.shape, node.dtype = backend, out.shape, dtype
     node.versions = versions
     node.hooks = node.grad = None
-    for observer in mode.observers:
-        observer.on_record(node, inputs, out)
+    if mode.observers:
+        for observer in mode.observers:
+            observer.on_record(node, inputs, out)
     return t
 
 
@@ -115,13 +115,13 @@ def _once(compute: Any, kind: Any, backend: Backend) -> Any:
     return call
 
 
-def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | None:
-    """What `apply` needs to know of its inputs; None if some of them have to be made operands first.
+def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """What `apply` needs to know of its inputs, of which some may have to be made operands first.
 
-    Returns (backend, arrays, nodes, key, versions, dtype of a tracked input or None, narrow). The key has one bit an
-    input, the first input's lowest, set where a gradient is wanted, and a 1 above them all; see `watched` for what
-    becomes of it. `narrow` is the type of the result where numbers that are none of its own meet 16-bit floats; else
-    None.
+    Returns (inputs, backend, arrays, nodes, key, versions, dtype of a tracked input or None, narrow). The key has one
+    bit an input, the first input's lowest, set where a gradient is wanted, and a 1 above them all; see `watched` for
+    what becomes of it. `narrow` is the type of the result where numbers that are none of its own meet 16-bit floats;
+    else None.
     """
     backend = dtype = None
     key, bit = 0, 1
@@ -145,13 +145,13 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...] | No
             nodes.append(None)
             numbers = True
         else:
-            return None
+            return _gather(primitive, as_operands(primitive, inputs))
         bit += bit
     if backend is None:
         return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
     if numbers and (dtype is None or dtype.itemsize == 2) and primitive.broadcasts:
         narrow = halves.narrow_type(arrays, compared=not primitive.differentiable)
-    return backend, arrays, tuple(nodes), *watched(inputs, nodes, key + bit), dtype, narrow
+    return inputs, backend, arrays, tuple(nodes), *watched(inputs, nodes, key + bit), dtype, narrow
 
 
 def watched(inputs: Sequence[Any], nodes: Sequence[Node | None], key: int) -> tuple[Any, Watched]:
