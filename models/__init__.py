@@ -11,7 +11,7 @@ Each program is a module that offers what the command line needs:
 - `load(path)`, which reads a trained model
 - `sample(model, length, temperature, prime, generator, top_k, top_p)`, which yields text, in those that write some
 
-What they share is in `minigrad.training`, and here in `cells` and `pictures`.
+What they share is in `minigrad.training` and, what is drawn, in `minigrad.tools.pictures`.
 
 `PROGRAMS` is the table of them: name on the command line, module, what it does.
 """

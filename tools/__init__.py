@@ -3,8 +3,9 @@
 This folder is installed as `minigrad.tools`. Each of its rooms is imported when something of it is asked for.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from minigrad.advice.missing import on_missing
 
 if TYPE_CHECKING:
     from .gradflow import gradient_flow, plot_flow
@@ -12,15 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "gradient_flow", "plot_flow"]
 
-_ROOMS = {"draw": "graph", "gradient_flow": "gradflow", "plot_flow": "gradflow"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS.values():
-        return importlib.import_module(f".{name}", __name__)
-    if name in _ROOMS:
-        return getattr(__getattr__(_ROOMS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+on_missing(__name__, {"gradflow": "gradient_flow plot_flow", "graph": "draw"})
 
 
 def __dir__() -> list[str]:

@@ -4,8 +4,9 @@ A `Task` says what is to be learned, `Settings` how, and `fit` does the rest wit
 Watchers are told what happens: the log, the display, the live page, TensorBoard. Each is imported when it is asked for.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..advice.missing import on_missing
 
 if TYPE_CHECKING:
     from .files import load, save
@@ -29,21 +30,15 @@ __all__ = [
     "setting",
 ]
 
-_HOMES = {
-    "files": ("load", "save"),
-    "settings": ("Settings", "setting"),
-    "task": ("Task",),
-    "trainer": ("Trainer", "fit"),
-    "watchers": ("End", "Step", "Training", "Validation", "Watcher"),
+LATER = {
+    "files": "load save",
+    "settings": "Settings setting",
+    "task": "Task",
+    "trainer": "Trainer fit",
+    "watchers": "End Step Training Validation Watcher",
 }
 
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in (home, *names):
-            module = importlib.import_module(f".{home}", __name__)
-            return module if name == home else getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+on_missing(__name__, LATER)
 
 
 def __dir__() -> list[str]:
