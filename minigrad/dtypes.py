@@ -37,11 +37,9 @@ def __getattr__(name: str) -> Any:
 
 def _bfloat16() -> np.dtype:
     """The dtype, which NumPy knows only after ml_dtypes was imported."""
-    try:
-        import ml_dtypes
-    except ImportError as error:
-        raise ImportError('bfloat16 needs a package that is not installed: pip install "minigrad[bfloat16]"') from error
-    return np.dtype(ml_dtypes.bfloat16)
+    from .extras import extra
+
+    return np.dtype(extra("ml_dtypes", "bfloat16 needs ml_dtypes", "bfloat16").bfloat16)
 
 
 def is_float(dtype: np.dtype) -> Any:

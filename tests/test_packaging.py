@@ -1,7 +1,8 @@
 """What is installed: the packages, in a wheel and in an editable install, and what a bare import costs."""
 
-import importlib.metadata
+import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from project import ROOT
 
 import minigrad
+from minigrad.extras import DISTRIBUTION
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = PROJECT["tool"]["setuptools"]["package-dir"]
@@ -56,7 +58,7 @@ def build(kind, checkout, target):
     wheels = target / "wheels"
     wheels.mkdir()
     run_python("-c", code, wheels, cwd=checkout)
-    (wheel,) = wheels.glob("minigrad-*.whl")
+    (wheel,) = wheels.glob("minigrad_tape-*.whl")
     site = target / "site"
     zipfile.ZipFile(wheel).extractall(site)
     return site
@@ -85,10 +87,32 @@ def test_wheel_holds_every_file_of_the_three_folders(wheel):
     assert {"minigrad/__init__.py", "minigrad/models/__init__.py", "minigrad/tools/__init__.py"} <= held
 
 
+def metadata(wheel):
+    """What the wheel says about itself, with README.md as the body."""
+    (info,) = wheel.glob("minigrad_tape-*.dist-info")
+    return email.message_from_string((info / "METADATA").read_text(encoding="utf-8"))
+
+
 def test_wheel_has_the_command_and_the_license(wheel):
-    (info,) = wheel.glob("minigrad-*.dist-info")
+    (info,) = wheel.glob("minigrad_tape-*.dist-info")
     assert "minigrad = minigrad.tools.cli:main" in (info / "entry_points.txt").read_text()
     assert (info / "licenses" / "LICENSE").is_file()
+
+
+def test_the_page_of_the_wheel_shows_files_that_are_here(wheel):
+    """An index shows README.md without the files beside it: pictures and links have addresses on the web."""
+    source = PROJECT["project"]["urls"]["Source"]
+    page = metadata(wheel).get_payload()
+    links = re.findall(r"\]\(([^)\s]+)\)", page)
+    pictures = [link for link in links if "/docs/images/" in link]
+    assert len(pictures) >= 3
+    for link in links:
+        repository, found, path = link.partition("/HEAD/")
+        assert found or link.startswith("#"), link
+        assert (ROOT / path.partition("?")[0].partition("#")[0]).is_file(), link
+        assert repository.removesuffix("/blob").endswith(source.removeprefix("https://github.com")), link
+    assert all(link.startswith("https://raw.") for link in pictures)
+    assert all(link.endswith(".svg?sanitize=true") == ("svg" in link) for link in pictures)
 
 
 def test_wheel_is_imported_under_one_name(wheel, tmp_path):
@@ -140,7 +164,7 @@ def test_base_dependency_is_numpy_alone():
         "cuda13": {"cupy-cuda13x"},
         "viz": {"graphviz", "pygraphviz", "matplotlib"},
         "models": {"rich", "typer", "safetensors", "matplotlib"},
-        "all": {"minigrad"},
+        "all": {"minigrad-tape"},
         "test": {"pytest", "hypothesis", "ruff", "mypy", "build"},
         "parity": {"torch"},
         "tensorboard": {"tensorboardX"},
@@ -151,7 +175,7 @@ def test_extras(extra, promised):
 
 
 def test_extra_all_is_everything_for_a_cpu():
-    assert PROJECT["project"]["optional-dependencies"]["all"] == ["minigrad[numba,viz,models,tensorboard]"]
+    assert PROJECT["project"]["optional-dependencies"]["all"] == ["minigrad-tape[numba,viz,models,tensorboard]"]
 
 
 def name_of(requirement):
@@ -159,8 +183,17 @@ def name_of(requirement):
     return requirement.replace("[", ">").replace("=", ">").split(">")[0]
 
 
-def test_version_is_the_same_everywhere():
-    assert minigrad.__version__ == PROJECT["project"]["version"] == importlib.metadata.version("minigrad")
+def test_version_is_the_same_everywhere(wheel):
+    assert minigrad.__version__ == PROJECT["project"]["version"] == metadata(wheel)["version"]
+
+
+def test_extras_name_the_distribution_that_they_are_of():
+    assert PROJECT["project"]["name"] == DISTRIBUTION
+    own = [
+        line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines if "minigrad" in line
+    ]
+    assert own
+    assert all(line.startswith(f"{DISTRIBUTION}[") for line in own)
 
 
 # A bare import

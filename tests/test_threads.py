@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import threads
+from minigrad.extras import install
 
 threadpoolctl = pytest.importorskip("threadpoolctl")
 
@@ -62,7 +64,7 @@ def test_not_a_number_of_threads(bad):
 
 def test_without_threadpoolctl_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    with pytest.raises(ImportError, match=r'pip install "minigrad\[numba\]"'):
+    with pytest.raises(ImportError, match=re.escape(install("numba"))):
         mg.set_num_threads(2)
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from minigrad import BackendError, GraphError
+from minigrad.extras import install
 from minigrad.training.terminal import escaping
 
 INTERRUPTED = 130  # as shells report it
@@ -31,7 +32,7 @@ def _run(arguments: list[str]) -> int:
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("typer", "click"):
             raise
-        print(f'minigrad: the command line needs typer ({error}): pip install "minigrad[models]"', file=sys.stderr)
+        print(f"minigrad: the command line needs typer ({error}): {install('models')}", file=sys.stderr)
         return 1
     try:
         status = build()(args=arguments, prog_name="minigrad", standalone_mode=False)

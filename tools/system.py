@@ -13,6 +13,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.backends import REGISTRY, missing_backends
+from minigrad.extras import install
 
 from .bench import THREAD_VARIABLES
 
@@ -64,7 +65,7 @@ def _threads() -> list[tuple[str, str]]:
     facts = [("threads", f"{mg.get_num_threads()} in kernels of the numba backend")]
     facts += [(name, os.environ[name]) for name in THREAD_VARIABLES if name in os.environ]
     if importlib.util.find_spec("threadpoolctl") is None:
-        return [*facts, ("threads", 'unknown: pip install "minigrad[numba]"')]
+        return [*facts, ("threads", f"unknown: {install('numba')}")]
     pools = importlib.import_module("threadpoolctl").threadpool_info()
     for pool in pools:
         library = f"{pool['internal_api']} {pool.get('version') or ''}"

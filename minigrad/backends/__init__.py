@@ -15,11 +15,11 @@ from typing import Any
 from ..concurrency import LOCK, Entered, left
 from .base import Backend, BackendUnavailable
 
-# name -> (module, class, how to install what it needs)
+# name -> (module, class, the extras one of which installs what it needs)
 REGISTRY = {
-    "numpy": ("minigrad.backends.numpy", "NumpyBackend", "pip install minigrad"),
-    "numba": ("minigrad.backends.numba", "NumbaBackend", 'pip install "minigrad[numba]"'),
-    "cupy": ("minigrad.backends.cupy", "CupyBackend", 'pip install "minigrad[cuda12]" (or cuda13, as the driver is)'),
+    "numpy": ("minigrad.backends.numpy", "NumpyBackend", ()),
+    "numba": ("minigrad.backends.numba", "NumbaBackend", ("numba",)),
+    "cupy": ("minigrad.backends.cupy", "CupyBackend", ("cuda12", "cuda13")),
 }
 
 WITH_DEVICES = frozenset(("cupy",))  # a backend for each device: "cupy:0", "cupy:1", ...
@@ -48,7 +48,7 @@ def get_backend(name: str | Backend) -> Backend:
     library, device = _parsed(name)
     name = library if not device else f"{library}:{device}"
     if name not in _loaded:
-        module, kind, advice = REGISTRY[library]
+        module, kind, extras = REGISTRY[library]
         try:
             backend_type = getattr(importlib.import_module(module), kind)
             _loaded[name] = backend_type(device) if library in WITH_DEVICES else backend_type()
@@ -56,10 +56,18 @@ def get_backend(name: str | Backend) -> Backend:
             if _tf32:
                 _loaded[name].set_tf32(_tf32[0])
         except ImportError as error:
-            raise BackendError(f"backend {name!r} needs a package that is not installed ({error}): {advice}") from error
+            raise BackendError(
+                f"backend {name!r} needs a package that is not installed ({error}): {_how_to_install(*extras)}"
+            ) from error
         except BackendUnavailable as error:
             raise BackendError(f"backend {name!r} cannot be used here: {error}") from error
     return _loaded[name]
+
+
+def _how_to_install(extra: str = "", *others: str) -> str:
+    from ..extras import install  # for errors alone
+
+    return install(extra) + (f" (or {', '.join(others)}, as the driver is)" if others else "")
 
 
 def _by_name(backend: Backend) -> Any:

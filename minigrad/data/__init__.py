@@ -2,7 +2,7 @@
 
 Start with `registry` (`fetch` a data set by name; `sets` lists them) and the reader of your kind of file: `text`,
 `words`, `series`, `wav` and `audio`, `music`, `images`; then `sequences` and `batches`. Importing this needs NumPy
-alone; downloads, features of sound, MIDI and images of digits need the extra `minigrad[data]`.
+alone; downloads, features of sound, MIDI and images of digits need the extra `data`.
 """
 
 from .audio import hertz_to_mel, log_mel, mel_filters, mel_to_hertz

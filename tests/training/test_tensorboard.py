@@ -1,6 +1,7 @@
 """Event files for TensorBoard, read back with TensorBoard's own reader."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from watched import Remember, settings
 
 import minigrad as mg
+from minigrad.extras import install
 from minigrad.training import trainer as training
 from minigrad.training.trainer import fit
 
@@ -139,7 +141,7 @@ def test_the_settings_of_the_metrics_name_the_directory(tmp_path):
 
 def test_without_the_library_the_error_comes_first_and_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ImportError, match=r'pip install "minigrad\[tensorboard\]"'):
+    with pytest.raises(ImportError, match=re.escape(install("tensorboard"))):
         fit(settings(tmp_path, tensorboard=tmp_path / "events"), lambda _: pytest.fail("began"))
     assert not (tmp_path / "events").exists()
 

@@ -9,8 +9,10 @@ import re
 import numpy as np
 import pytest
 
+from minigrad.extras import install
+
 pytest.importorskip("ml_dtypes", reason="the stand-in for CuPy needs ml_dtypes")
-pytest.importorskip("cupy", reason="there is nothing to compare with: pip install cupy-cuda13x")
+pytest.importorskip("cupy", reason=f"there is nothing to compare with: {install('nvrtc')}")
 
 import cupy as real
 import strict_cupy as stand_in

@@ -9,7 +9,9 @@ import re
 
 import pytest
 
-ADVICE = 'NVRTC is missing: pip install "cupy-cuda13x[ctk]"'
+from minigrad.extras import install
+
+ADVICE = f"NVRTC is missing: {install('nvrtc')}"
 
 
 def load():

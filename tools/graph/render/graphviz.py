@@ -76,7 +76,9 @@ def _draw_with_pygraphviz(source: str, format: str) -> tuple[int, bytes, str]:
 
 def _require(library: str) -> None:
     if importlib.util.find_spec(library) is None:
-        raise ImportError(f'drawing a graph needs {library}: pip install "minigrad[viz]"', name=library)
+        from minigrad.extras import install  # the child process does without minigrad
+
+        raise ImportError(f"drawing a graph needs {library}: {install('viz')}", name=library)
 
 
 def _child(format: str) -> None:

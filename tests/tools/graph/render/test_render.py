@@ -2,12 +2,14 @@
 
 import importlib
 import importlib.util
+import re
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from minigrad.extras import install
 from minigrad.tools.graph.render import graphviz as render_module
 from minigrad.tools.graph.render.graphviz import FORMATS, render
 
@@ -145,5 +147,5 @@ def test_an_empty_source(source):
 
 def test_a_missing_pygraphviz_names_the_extra(no_dot, monkeypatch):
     hide(monkeypatch, "pygraphviz")
-    with pytest.raises(ImportError, match=r'pip install "minigrad\[viz\]"'):
+    with pytest.raises(ImportError, match=re.escape(install("viz"))):
         render(SOURCE)
