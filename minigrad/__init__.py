@@ -206,6 +206,7 @@ if TYPE_CHECKING:  # for what is in LATER
     from .ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
     from .random import manual_seed
     from .recomputing import recompute
+    from .saving import load, save
     from .threads import get_num_threads, set_num_threads
 
 # What not every program needs is loaded when it is first asked for: a part of minigrad -> the names found there.
@@ -223,6 +224,7 @@ LATER = {
     "optim": "",
     "random": "manual_seed",
     "recomputing": "recompute",
+    "saving": "load save",
     "threads": "get_num_threads set_num_threads",
     "tree": "",
 }
@@ -247,17 +249,17 @@ __all__ = [
     "gc_paused", "gelu", "get_backend", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "greater",
     "greater_equal", "hstack", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8",
     "is_grad_enabled", "isclose", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "less", "less_equal",
-    "linalg", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid",
-    "metrics", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn", "no_grad",
-    "nonzero", "not_equal", "one_hot", "ones", "ones_like", "optim", "outer", "pad", "permute_dims", "pi", "positive",
-    "pow", "primitive", "prod", "random", "real", "reciprocal", "recompute", "relu", "remainder", "repeat", "reshape",
-    "result_type", "roll", "round", "scatter", "scatter_add", "scatter_reduce", "scope", "searchsorted",
-    "set_float32_matmul_precision", "set_num_threads", "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "softplus",
-    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
-    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace", "tree", "tril", "triu", "trunc",
-    "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack",
-    "use_backend", "value_and_grad", "var", "vecdot", "vjp", "vstack", "where", "zeros", "zeros_like",
+    "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean",
+    "meshgrid", "metrics", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn",
+    "no_grad", "nonzero", "not_equal", "one_hot", "ones", "ones_like", "optim", "outer", "pad", "permute_dims", "pi",
+    "positive", "pow", "primitive", "prod", "random", "real", "reciprocal", "recompute", "relu", "remainder", "repeat",
+    "reshape", "result_type", "roll", "round", "save", "scatter", "scatter_add", "scatter_reduce", "scope",
+    "searchsorted", "set_float32_matmul_precision", "set_num_threads", "sigmoid", "sign", "signbit", "silu", "sin",
+    "sinh", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
+    "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace", "tree", "tril", "triu",
+    "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values",
+    "unstack", "use_backend", "value_and_grad", "var", "vecdot", "vjp", "vstack", "where", "zeros", "zeros_like",
 ]
 # fmt: on
 

@@ -28,7 +28,7 @@ FLOORS = [
     ["minigrad.primitives", "minigrad.advice"],
     ["minigrad.backends"],
     ["minigrad.threads", "minigrad.dtypes"],
-    ["minigrad.concurrency", "minigrad.extras"],
+    ["minigrad.concurrency", "minigrad.extras", "minigrad.writing"],
 ]
 FOLDERS = {"minigrad": ROOT / "minigrad", "minigrad.models": ROOT / "models", "minigrad.tools": ROOT / "tools"}
 

@@ -112,8 +112,8 @@ OF_MODULES = {
     "type": "module.to(dtype)",
     "get_extra_state": "register_buffer(name, tensor), for what belongs into the state",
     "set_extra_state": "register_buffer(name, tensor), for what belongs into the state",
-    "save": "numpy.savez(path, **{name: t.numpy() for name, t in module.state_dict().items()})",
-    "load": "module.load_state_dict(numpy.load(path))",
+    "save": "mg.save(module, path)",
+    "load": "module.load_state_dict(mg.load(path))",
     **dict.fromkeys(("xpu", "ipu", "mtia"), "module.to('cupy')"),
 }
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import minigrad as mg
+from minigrad.saving import pack, unpack
 
 from . import files
 from .settings import Settings, option
@@ -38,7 +37,7 @@ def save(path: Path, format: str, settings: Settings, state: Any) -> None:
     tuple whose class is not at the top of a module, where `load` would find it.
     """
     arrays: dict[str, np.ndarray] = {}
-    packed = _pack(state, "state", arrays)
+    packed = pack(state, "state", arrays)
     files.write(path, arrays, _format(format), {"settings": settings.plain(), "state": packed})
 
 
@@ -62,64 +61,8 @@ def load(path: Path, format: str, settings: Settings) -> Any:
             f"cannot resume from {path}, which was made with other settings: {'; '.join(differing)}; "
             "give the same settings, or start anew without --resume"
         )
-    return _unpack(about["state"], arrays)
+    return unpack(about["state"], arrays)
 
 
 def _format(format: str) -> str:
     return f"{format} checkpoint"
-
-
-# JSON knows neither tuples nor keys that are numbers, and holds no arrays: these become lists headed by their kind.
-def _pack(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Nested data as what JSON can hold; arrays and tensors go to `arrays` under their paths."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, mg.Tensor):
-        arrays[name] = value.detach().numpy()
-        return ["tensor", name]
-    if isinstance(value, np.ndarray):
-        arrays[name] = value
-        return ["array", name]
-    if type(value) in (tuple, list):
-        return [type(value).__name__, *(_pack(part, f"{name}.{i}", arrays) for i, part in enumerate(value))]
-    if isinstance(value, tuple) and _named_tuple(*_place(type(value))) is type(value):
-        parts = [_pack(part, f"{name}.{key}", arrays) for key, part in value._asdict().items()]  # type: ignore[attr-defined]
-        return ["namedtuple", *_place(type(value)), *parts]
-    if type(value) is dict:
-        parts = [[key, _pack(part, f"{name}.{key}", arrays)] for key, part in value.items()]
-        return ["dict", *parts]
-    raise TypeError(
-        f"a checkpoint cannot hold {name}, a {type(value).__name__}: it holds tensors, arrays, numbers, strings, None, "
-        "in lists, tuples, dictionaries, and named tuples whose class is at the top of a module"
-    )
-
-
-def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """What `_pack` was given."""
-    if not isinstance(value, list):
-        return value
-    kind, *parts = value
-    if kind == "tensor":
-        return mg.tensor(arrays[parts[0]])
-    if kind == "array":
-        return arrays[parts[0]]
-    if kind == "dict":
-        return {key: _unpack(part, arrays) for key, part in parts}
-    if kind == "namedtuple":
-        module, name, *parts = parts
-        cls = _named_tuple(module, name)
-        if cls is None or len(cls._fields) != len(parts):
-            raise ValueError(f"the checkpoint has a {module}.{name} of {len(parts)} parts, and there is no such class")
-        return cls(*(_unpack(part, arrays) for part in parts))
-    unpacked = [_unpack(part, arrays) for part in parts]
-    return tuple(unpacked) if kind == "tuple" else unpacked
-
-
-def _place(cls: type) -> tuple[str, str]:
-    return cls.__module__, cls.__qualname__
-
-
-def _named_tuple(module: str, name: str) -> Any:
-    """The class of named tuples of this name, in a module that is loaded: a file must not have others run."""
-    cls = getattr(sys.modules.get(module), name, None)
-    return cls if isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields") else None

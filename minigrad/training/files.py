@@ -1,9 +1,7 @@
-"""Files of tensors with plain data beside them, in the safetensors format: trained models, and what checkpoints use."""
+"""Files of trained models: weights, and plain data that is needed to rebuild the model, in the safetensors format."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minigrad import nn
-from minigrad.extras import extra
+from minigrad.saving import contents, entry, library, write
+from minigrad.writing import replace
+
+__all__ = ["entry", "library", "load", "program_of", "read", "replace", "save", "write"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -62,31 +63,9 @@ def program_of(format: Any) -> str | None:
     return words[1] if len(words) >= 3 and words[0] == "minigrad" else None
 
 
-def write(path: str | Path, tensors: Mapping[str, np.ndarray], format: str, about: Any) -> None:
-    """Write arrays by name, and plain data, as `read` finds them. Raises as `save` does."""
-    # One entry: safetensors writes several in any order, and the same contents should be the same file. C order: of
-    # other arrays it writes the memory as it lies.
-    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    replace(Path(path), library().numpy.save(arrays, {"minigrad": entry(format, about)}))
-
-
-def entry(format: str, about: Any) -> str:
-    """What a file says beside its arrays. Raises TypeError for data that is not plain."""
-    try:
-        return json.dumps({"format": format, "about": about})
-    except TypeError as error:
-        raise TypeError(f"what a file tells about its model is plain data, not {about!r}: {error}") from None
-
-
 def read(path: str | Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays and the plain data of a file. Raises OSError, ValueError for another kind of file, ImportError."""
-    safetensors = library()
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            said = json.loads((file.metadata() or {}).get("minigrad", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file, or damaged: {error}") from None
+    tensors, said = contents(path)
     found = said.get("format")
     if found != format:
         wanted, other = program_of(format), None if str(found).endswith(" checkpoint") else program_of(found)
@@ -95,19 +74,3 @@ def read(path: str | Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
             f"not {format!r}" + (f"; minigrad {other} reads it" if other else "")
         )
     return tensors, said["about"]
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment, a power cut included, the old contents or the new ones are there in full."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def library() -> Any:
-    """The safetensors package. Raises ImportError, which says what to install."""
-    extra("safetensors.numpy", "model files need safetensors", "models")
-    return extra("safetensors", "model files need safetensors", "models")
