@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from minigrad import nn
 from minigrad.saving import contents, entry, library, write
 from minigrad.writing import replace
 
-__all__ = ["entry", "library", "load", "program_of", "read", "replace", "save", "write"]
+__all__ = ["entry", "library", "load", "number", "program_of", "read", "replace", "save", "write"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -74,3 +75,8 @@ def read(path: str | Path, format: str) -> tuple[dict[str, np.ndarray], Any]:
             f"not {format!r}" + (f"; minigrad {other} reads it" if other else "")
         )
     return tensors, said["about"]
+
+
+def number(x: float) -> float | None:
+    """A number with six digits; None for what JSON cannot hold."""
+    return float(f"{x:.6g}") if math.isfinite(x) else None

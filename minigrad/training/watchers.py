@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -152,41 +153,95 @@ class Watcher:
         """Give back what is held open. The results have been written."""
 
 
+def described(training: Training) -> dict[str, Any]:
+    """What a training is, as plain data, for those who tell of it later: the log, and pages."""
+    task = training.task
+    return {
+        "program": files.program_of(task.format) or task.format.rpartition(" ")[0] or task.format,
+        "introduction": task.introduction(),
+        "steps": training.settings.steps,
+        "unit": task.unit,
+        "scale": task.scale,
+        "shown": task.shown,
+        "judged": list(task.judged()),
+        "levels": [[name, files.number(value)] for name, value in task.levels],
+    }
+
+
 class Log(Watcher):
-    """A file with a line of JSON for every so many steps, and for each validation."""
+    """A file of JSON lines: what the training is, a line for every so many steps and for each validation, and its end.
+
+    The first line has what `described` tells, the settings, and when training began; the last one how it ended. A run
+    that goes on has one first and one last line, too. A training without a step leaves no file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._every = 1
+        self._first: dict[str, Any] | None = None  # not written yet
+        self._step: Step | None = None  # the last one, if it is not written yet
+        self._taken = 0
 
     def begin(self, training: Training) -> None:
         self._every = max(1, training.settings.steps // LOG_LINES)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        first = {"step": 0, "began": now, **described(training), "settings": training.settings.plain()}
         if training.step:
-            _cut(self.path, training.step)
+            _cut(self.path, training.step, first)
         else:
             self.path.unlink(missing_ok=True)
+            self._first = first
+        self._taken = training.step
 
     def step(self, step: Step) -> None:
+        self._step, self._taken = step, step.step
         if step.step % self._every == 0:
-            entry = {"step": step.step, "epoch": step.epoch, "loss": step.loss}
-            self._write(entry | {"gradient_norm": step.norm, "lr": step.rate, "seconds": round(step.seconds, 3)})
+            self._write(self._unwritten())
+        elif self._first is not None:
+            self._write([])
 
     def validation(self, validation: Validation) -> None:
-        self._write({"step": validation.step, "validation": dict(validation.measures)})
+        entry = {"step": validation.step, "validation": dict(validation.measures)}
+        flow = validation.flow
+        if validation.example.strip():
+            entry["example"] = validation.example
+        if flow is not None:
+            entry["flow"] = flow if isinstance(flow, str) else flow.plain()
+        self._write([entry])
 
     def failed(self, step: int, reason: str) -> None:
-        self._write({"step": step, "error": reason})
+        self._write([*self._unwritten(), {"step": step, "error": reason}])
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def end(self, end: End) -> None:
+        if self._taken and self._first is None:
+            self._write([*self._unwritten(), {"step": self._taken, "end": end.how, "said": end.said}])
+
+    def _unwritten(self) -> list[dict[str, Any]]:
+        """The entry of the last step, if there is none of it yet."""
+        step, self._step = self._step, None
+        if step is None:
+            return []
+        entry = {"step": step.step, "epoch": step.epoch, "loss": step.loss}
+        return [entry | {"gradient_norm": step.norm, "lr": step.rate, "seconds": round(step.seconds, 3)}]
+
+    def _write(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        first, self._first = self._first, None
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(_lines([*([] if first is None else [first]), *entries]))
 
 
-def _cut(log: Path, step: int) -> None:
-    """Leave out what was logged after a step; a line that was not written to its end comes after it."""
+def _lines(entries: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(entry, default=str) + "\n" for entry in entries)
+
+
+def _cut(log: Path, step: int, first: dict[str, Any]) -> None:
+    """Give a log this first line, and leave out how it ended and what comes after a step, as a line cut short does."""
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
     try:
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        entries = [json.loads(line) for line in lines if line.endswith("\n")]
+        kept = [entry for entry in entries if entry["step"] <= step and "end" not in entry]
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{log} is not the log of a training: remove it, to go on") from None
-    files.replace(log, "".join(kept).encode())
+    if kept and "began" in kept[0]:
+        first["began"] = kept.pop(0)["began"]
+    files.replace(log, _lines([first, *kept]).encode())

@@ -107,7 +107,7 @@ def log(out):
 
 def without_times(data):
     """Without what differs between two runs that compute the same."""
-    return {key: value for key, value in data.items() if key not in ("seconds", "settings")}
+    return {key: value for key, value in data.items() if key not in ("seconds", "settings", "began")}
 
 
 # --- resuming ---------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_a_run_that_starts_anew_leaves_nothing_of_the_old_one_to_resume_from(tmp
     with pytest.raises(Stop):
         fit(settings(tmp_path, seed=1), toy(stop_in=2))
     assert not (tmp_path / checkpoints.NAME).exists()
-    assert len(log(tmp_path)) == 1
+    assert [list(line)[1] for line in log(tmp_path)] == ["began", "epoch", "end"]
 
 
 def test_other_settings_cannot_be_resumed_with(tmp_path):
@@ -365,9 +365,22 @@ def test_the_log_has_a_line_for_steps_and_for_validations(tmp_path):
     assert [{"step": line["step"], **line["validation"]} for line in validations] == metrics["validations"]
 
 
-def test_a_long_run_logs_some_of_its_steps(tmp_path):
-    fit(settings(tmp_path, steps=3 * watchers.LOG_LINES), Toy)
-    assert [line["step"] for line in log(tmp_path) if "loss" in line] == list(range(3, 601, 3))
+def test_a_long_run_logs_some_of_its_steps_and_the_last(tmp_path):
+    fit(settings(tmp_path, steps=3 * watchers.LOG_LINES + 1), Toy)
+    assert [line["step"] for line in log(tmp_path) if "loss" in line] == [*range(3, 601, 3), 601]
+
+
+def test_the_log_says_what_it_is_of_and_how_it_ended(tmp_path):
+    fit(settings(tmp_path), toy(format="minigrad toy 1", levels=[("nothing", 2)]))
+    first, *_, last = log(tmp_path)
+    assert (first["program"], first["steps"], first["unit"], first["shown"]) == ("toy", 30, "loss", "error")
+    assert (first["judged"], first["levels"]) == (["error", "min"], [["nothing", 2.0]])
+    assert first["settings"] == settings(tmp_path).plain()
+    assert last == {"step": 30, "end": "finished", "said": "finished after 30 steps"}
+    more = settings(tmp_path, resume=True)
+    fit(more, toy(format="minigrad toy 1"))
+    assert log(tmp_path)[0] == first | {"levels": [], "settings": more.plain()}
+    assert sum("end" in line for line in log(tmp_path)) == 1
 
 
 def test_the_metrics_are_those_in_the_file(tmp_path):
@@ -428,7 +441,8 @@ def test_a_loss_that_is_not_finite_ends_the_run(bad, tmp_path):
     with pytest.raises(ValueError, match=f"failed in step 9: the loss is {bad}"):
         fit(settings(tmp_path), Bad)
     assert [line["step"] for line in log(tmp_path) if "loss" in line] == list(range(1, 9))
-    assert log(tmp_path)[-1] == {"step": 9, "error": f"the loss is {bad}; {divergence.ADVICE}"}
+    assert log(tmp_path)[-2] == {"step": 9, "error": f"the loss is {bad}; {divergence.ADVICE}"}
+    assert (log(tmp_path)[-1]["step"], log(tmp_path)[-1]["end"]) == (8, "failed")
     resumed = fit(settings(tmp_path, resume=True), Toy)
     assert resumed["finished"]
     assert not any("error" in line for line in log(tmp_path))

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from minigrad import Tape, nn
 
 from ...inspect.aligned import aligned
+from ..files import number
 from .states import State, find_states, module_of, names_of, state_names, stepped
 
 
@@ -56,6 +58,13 @@ class GradientFlow(Mapping[str, np.ndarray]):
         if len(norms) < 2 or not norms[0] > 0 or not norms[-1] > 0:
             return math.nan
         return math.exp((math.log(norms[0]) - math.log(norms[-1])) / (len(norms) - 1))
+
+    def plain(self) -> list[dict[str, Any]]:
+        """The norms of each state, and `per_step` as "back", as lists and numbers of six digits; None for NaN."""
+        return [
+            {"name": name, "norms": [number(x) for x in norms.tolist()], "back": number(self.per_step(name))}
+            for name, norms in self.items()
+        ]
 
     def __str__(self) -> str:
         longest = max(map(len, self.values()))

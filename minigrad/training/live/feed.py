@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from ..files import number
 from ..flow import GradientFlow
-from ..watchers import End, Step, Training, Validation, Watcher
+from ..watchers import End, Step, Training, Validation, Watcher, described
 
 AT_ONCE = 20_000  # steps in one answer; the page asks again for the others
 RECENT = 100  # steps that the speed is measured over
@@ -43,16 +42,7 @@ class Feed(Watcher):
 
     def begin(self, training: Training) -> None:
         """Training begins, or goes on: what was before is shown too, as far as it is known."""
-        task = training.task
-        about = {
-            "program": task.format,
-            "introduction": task.introduction(),
-            "steps": training.settings.steps,
-            "unit": task.unit,
-            "scale": task.scale,
-            "shown": task.shown,
-            "levels": [[name, number(value)] for name, value in task.levels],
-        }
+        about = described(training) | {"folder": str(training.settings.out)}
         past = [dict(v) for v in training.validations]
         with self._lock:
             self._about = about
@@ -83,7 +73,7 @@ class Feed(Watcher):
             "step": validation.step,
             "measures": _numbers(validation.measures),
             "example": validation.example,
-            "flow": _plain(flow) if isinstance(flow, GradientFlow) else None,
+            "flow": flow.plain() if isinstance(flow, GradientFlow) else None,
             "note": flow if isinstance(flow, str) else "",
         }
         with self._lock:
@@ -141,18 +131,5 @@ class Feed(Watcher):
         return number((time.monotonic() - begun) / taken * (self._about["steps"] - len(self._losses)))
 
 
-def number(x: float) -> float | None:
-    """A number with six digits; None for what JSON cannot hold."""
-    return float(f"{x:.6g}") if math.isfinite(x) else None
-
-
 def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: number(value) for name, value in values.items()}
-
-
-def _plain(flow: GradientFlow) -> list[dict[str, Any]]:
-    """The norms over time of each state, and the factor by which they change with each step back."""
-    return [
-        {"name": name, "norms": [number(x) for x in np.asarray(norms).tolist()], "back": number(flow.per_step(name))}
-        for name, norms in flow.items()
-    ]
