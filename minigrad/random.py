@@ -65,6 +65,9 @@ class Generator:
         """Go on where `get_state` was called."""
         self.backend.set_generator_state(self.source, state)
 
+    def __repr__(self) -> str:
+        return f"<Generator of random numbers on {self.backend.name}>"
+
     def __copy__(self) -> Generator:
         """A generator that goes on by itself with the same numbers; a deep copy does so too."""
         return copy.deepcopy(self)

@@ -33,6 +33,13 @@ class Series(NamedTuple):
     times: np.ndarray
     values: np.ndarray
 
+    def __repr__(self) -> str:
+        if not len(self.times):
+            return "<Series of no values>"
+        lacking = int(np.isnan(self.values).sum())
+        more = f", {lacking} of them lacking" if lacking else ""
+        return f"<Series of {len(self.times)} values, {self.times[0]} to {self.times[-1]}{more}>"
+
 
 def read_series(path: str | Path, column: str | None = None) -> Series:
     """A time series from a CSV file with a line of names.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class DataSet:
     licence: str
     source: str
     split: str
-    files: tuple[DataFile | DataFolder, ...]
+    files: tuple[DataFile | DataFolder, ...] = field(repr=False)
 
 
 RAW = "https://raw.githubusercontent.com"

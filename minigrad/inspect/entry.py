@@ -88,3 +88,8 @@ class Entry:
         self.source: Source | None = None
         self.value: Summary | None = None
         self.grad: Summary | None = None
+
+    def __repr__(self) -> str:
+        read = ", ".join("a scalar" if i is None else f"%{i}" for i in self.inputs)
+        norm = "" if self.grad_norm is None else f", grad norm {self.grad_norm:.4g}"
+        return f"<%{self.number}: {repr(self.node).strip('<>')}{f' from {read}' if read else ''}{norm}>"

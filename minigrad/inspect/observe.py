@@ -17,7 +17,7 @@ from ..engine.tape import Node
 from ..engine.version import memory_of
 from .entry import Constant, Entry, norm_of, summary
 from .source import calling_line
-from .table import table
+from .table import as_html, table
 
 UNFOLDED_LINES = 40  # a tape of so many lines is printed whole
 
@@ -161,6 +161,10 @@ class Tape(Observer):
 
     def __repr__(self) -> str:
         return f"<Tape of {len(self.entries)} lines, {self.saved_bytes} bytes saved>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the lines that `print` shows, as a table."""
+        return as_html(self.entries, len(self.entries) > UNFOLDED_LINES, repr(self).strip("<>"))
 
 
 class AnomalyError(ArithmeticError):

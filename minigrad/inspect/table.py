@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .entry import Entry
 from .formulas import shape_text
+from .markup import html_table
 from .repeats import Repeat, Repeats
 
 HEADER = ("line", "scope", "operation", "inputs", "shape", "dtype", "saved bytes", "grad norm")
@@ -14,6 +15,7 @@ RIGHT = {"line", "saved bytes", "grad norm"}
 # What may be shortened to make the table fit, and the least that must stay to be of use: 80 columns are enough for all.
 LEAST_WIDTHS = {"scope": 9, "operation": 9, "inputs": 8, "shape": 6}
 WIDTH_WITHOUT_TERMINAL = 120
+MOST_ROWS = 200  # in HTML
 GAP = "  "
 
 Cells = tuple[str, ...]
@@ -32,17 +34,31 @@ def table(entries: Sequence[Entry], fold: bool, width: int | None = None) -> str
         import shutil  # here, because it takes milliseconds: it brings the formats of archives along
 
         width = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
-    parts = list(_folded(Repeats(entries), 0, len(entries))) if fold else range(len(entries))
-    has_norms = any(entry.grad_norm is not None for entry in entries)
-    names = HEADER if has_norms else HEADER[:-1]
-    rows: list[Cells | Repeat] = [p if isinstance(p, Repeat) else _cells(entries[p])[: len(names)] for p in parts]
-
+    names, rows = _rows(entries, fold)
     widths = _widths(names, [row for row in rows if not isinstance(row, Repeat)], width)
     lines = [_line(names, names, widths)]
     for row in rows:
         lines.extend(_said(row, entries, width) if isinstance(row, Repeat) else [_line(row, names, widths)])
     lines.insert(1, "-" * max(map(len, lines)))
     return "\n".join(lines)
+
+
+def as_html(entries: Sequence[Entry], fold: bool, caption: str = "") -> str:
+    """The table as HTML. Of more than 200 rows, those in the middle are left out, which one says."""
+    names, rows = _rows(entries, fold)
+    texts = [_repeat_text(row, entries) if isinstance(row, Repeat) else row for row in rows]
+    if len(texts) > MOST_ROWS:
+        left_out = f"... {len(texts) - MOST_ROWS} rows are left out: print(tape) shows them"
+        texts[MOST_ROWS // 2 : -(MOST_ROWS // 2)] = [left_out]
+    return html_table(names, texts, set(names) - RIGHT, caption)
+
+
+def _rows(entries: Sequence[Entry], fold: bool) -> tuple[Cells, list[Cells | Repeat]]:
+    """The names of the columns, and the rows, with repeats in the place of what they hide."""
+    parts = list(_folded(Repeats(entries), 0, len(entries))) if fold else range(len(entries))
+    has_norms = any(entry.grad_norm is not None for entry in entries)
+    names = HEADER if has_norms else HEADER[:-1]
+    return names, [p if isinstance(p, Repeat) else _cells(entries[p])[: len(names)] for p in parts]
 
 
 def _folded(repeats: Repeats, start: int, stop: int) -> Iterator[int | Repeat]:
@@ -129,6 +145,12 @@ _SHORTENED: dict[str, Callable[[str, int], str]] = {
 
 
 def _said(repeat: Repeat, entries: Sequence[Entry], width: int) -> list[str]:
+    """What stands for the hidden lines of a repeat, in lines of this width."""
+    text = _repeat_text(repeat, entries)
+    return textwrap.wrap(text, max(width, 40), subsequent_indent="    ")
+
+
+def _repeat_text(repeat: Repeat, entries: Sequence[Entry]) -> str:
     """What stands for the hidden lines of a repeat: which they are, how many, their bytes and their gradients."""
     hidden = entries[repeat.hidden_from : repeat.hidden_to]
     if repeat.marker is None:
@@ -143,7 +165,7 @@ def _said(repeat: Repeat, entries: Sequence[Entry], width: int) -> list[str]:
     norms = [entry.grad_norm for entry in hidden if entry.grad_norm is not None]
     if norms:
         text += f", grad norm {min(norms):.4g} to {max(norms):.4g}"
-    return textwrap.wrap(text, max(width, 40), initial_indent="... ", subsequent_indent="    ")
+    return f"... {text}"
 
 
 def _step(entry: Entry) -> str:

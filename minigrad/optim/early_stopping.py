@@ -42,6 +42,10 @@ class EarlyStopping:
         self.best = math.inf if mode == "min" else -math.inf
         self.steps = self.best_step = 0
 
+    def __repr__(self) -> str:
+        best = f"best {self.best:.6g} in step {self.best_step}" if self.best_step else "no best value yet"
+        return f"<EarlyStopping, patience {self.patience}: {best}, {self.steps - self.best_step} steps ago>"
+
     @property
     def stop(self) -> bool:
         """Whether the last `patience` values were none of them the best."""

@@ -54,6 +54,9 @@ class GradScaler:
         self._good_steps = 0
         self._finite: dict[int, bool] = {}  # for each optimizer that was unscaled since the last update
 
+    def __repr__(self) -> str:
+        return f"<GradScaler: scale {self.get_scale():g}{'' if self.enabled else ', not enabled'}>"
+
     def get_scale(self) -> float:
         """The factor that the loss is multiplied by; 1 if not enabled."""
         return self._scale if self.enabled else 1.0

@@ -80,6 +80,10 @@ class ReduceLROnPlateau:
             return better > 0
         return better > self.threshold * (abs(self.best) if self.threshold_mode == "rel" else 1)
 
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{rate:.6g}" for rate in self.get_last_lr())
+        return f"<ReduceLROnPlateau: lr {rates}, best {self.best:.6g}, {self.num_bad_epochs} steps without improvement>"
+
     def get_last_lr(self) -> list[float]:
         """The rates of the groups now."""
         return [group["lr"] for group in self.optimizer.param_groups]

@@ -46,6 +46,10 @@ class LRScheduler:
         """The rate after t calls of `step`, for a group with this number and initial rate."""
         raise NotImplementedError(f"{type(self).__name__} does not define rate()")
 
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{group['lr']:.6g}" for group in self.optimizer.param_groups)
+        return f"<{type(self).__name__} after {self.last_epoch} steps: lr {rates}>"
+
     def step(self) -> None:
         """Go on by one step."""
         self._take_in_new_groups()

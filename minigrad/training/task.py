@@ -97,6 +97,10 @@ class Task:
             self.optimizer = optim.Adam(model.parameters(), lr=settings.lr) if optimizer is None else optimizer
             self.schedule = schedule
 
+    def __repr__(self) -> str:
+        model = getattr(self, "model", None)
+        return f"<{type(self).__name__} {self.format!r}: {'no model yet' if model is None else type(model).__name__}>"
+
     def introduction(self) -> str:
         """What is going to happen, in a line."""
         parameters = sum(p.size for p in self.model.parameters())

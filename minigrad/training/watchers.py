@@ -189,7 +189,6 @@ class Log(Watcher):
         if training.step:
             _cut(self.path, training.step, first)
         else:
-            self.path.unlink(missing_ok=True)
             self._first = first
         self._taken = training.step
 
@@ -226,7 +225,7 @@ class Log(Watcher):
 
     def _write(self, entries: Sequence[Mapping[str, Any]]) -> None:
         first, self._first = self._first, None
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("a" if first is None else "w", encoding="utf-8") as file:
             file.write(_lines([*([] if first is None else [first]), *entries]))
 
 

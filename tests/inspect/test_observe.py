@@ -40,6 +40,7 @@ def test_the_table_is_a_wengert_list():
     assert (len(tape), [e.number for e in tape]) == (7, list(range(7)))
     assert tape[3].inputs == (2,)
     assert repr(tape) == f"<Tape of 7 lines, {tape.saved_bytes} bytes saved>"
+    assert repr(tape[2]).startswith("<%2: multiply float32[2] in layer @ t=2 from %0, %1, grad norm ")
 
 
 def test_a_tape_counts_each_saved_array_once():

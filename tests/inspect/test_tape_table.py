@@ -2,6 +2,7 @@
 
 import os
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.inspect.table import MOST_ROWS, as_html
 
 FOLD = re.compile(r"\.\.\. (?P<which>.*): (?P<lines>\d+) lines, (?P<bytes>\d+) bytes saved(?P<norms>.*)")
 
@@ -229,3 +231,38 @@ def test_what_is_shortened_keeps_what_tells_most_and_whole_numbers():
     row = tape.table(width=80).splitlines()[-1]
     assert re.match(r" *%31  \.\.\.\w+ @ t=7 +stack +%1 %2 (%\d+ )*\.\.\. %30 +30 ", row)
     assert len(row) <= 80
+
+
+# --- in a notebook ----------------------------------------------------------------------------------------------------
+
+
+def cells(text):
+    """The rows of an HTML table, as its texts; it has to be well formed."""
+    return [[cell.text or "" for cell in row] for row in ElementTree.fromstring(text).iter("tr")]
+
+
+def test_a_notebook_shows_the_lines_that_print_shows():
+    tape, loss = recorded(nn.LSTM(3, 4), sequence(100))
+    loss.backward()
+    head, *rows = cells(tape._repr_html_())
+    assert head == ["line", "scope", "operation", "inputs", "shape", "dtype", "saved bytes", "grad norm"]
+    assert [int(row[0][1:]) for row in rows if len(row) > 1] == numbers(tape.table(width=1000))
+    (repeat,) = [row for row in rows if len(row) == 1]
+    assert repeat[0] in tape.table(width=1000)
+
+
+def test_a_notebook_is_spared_the_middle_of_a_long_tape():
+    x = leaf(1.0)
+    with mg.Tape() as tape:
+        for n in range(400):
+            x = mg.tanh(x) if n * n % 7 > 3 else x * float(n)
+    rows = cells(as_html(tape.entries, fold=False))
+    assert len(rows) == 1 + MOST_ROWS + 1
+    assert rows[1 + MOST_ROWS // 2] == [f"... {len(tape) - MOST_ROWS} rows are left out: print(tape) shows them"]
+
+
+def test_names_are_never_markup():
+    with mg.Tape() as tape, mg.scope("<b>&"):
+        leaf(1.0) * 2.0
+    assert "<b>" not in tape._repr_html_()
+    assert cells(tape._repr_html_())[-1][1] == "<b>&"

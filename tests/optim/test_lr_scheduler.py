@@ -386,3 +386,18 @@ def params(o):
 def test_bad_settings(make, error, message):
     with pytest.raises(error, match=message):
         make(optimizer())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (lambda o: StepLR(o, 3), "<StepLR after 2 steps: lr 0.1, 0.2>"),
+        (lambda o: ChainedScheduler([ConstantLR(o, 0.5, 9)]), "<ChainedScheduler after 2 steps: lr 0.05, 0.1>"),
+        (lambda o: SequentialLR(o, [ConstantLR(o, 0.5, 9)], []), "<SequentialLR after 2 steps: lr 0.05, 0.1>"),
+    ],
+)
+def test_a_schedule_tells_where_it_is(schedule, text):
+    made = schedule(optimizer(0.1, 0.2))
+    made.step()
+    made.step()
+    assert repr(made) == text

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.inspect.figure import figure
+from minigrad.inspect.figure import figure, finished
 
 from .updates import Histogram, ParameterRecord, Update, UpdateHistory
 
@@ -17,13 +17,15 @@ USUAL_RATIO = 1e-3
 LINES = 6  # more measured steps than these are not told apart in one panel
 
 
-def plot_histograms(history: UpdateHistory | Mapping[str, Update], path: str | Path, title: str = "") -> Path:
-    """Draw histograms of the parameters and of their updates, two panels for each parameter; return the path.
+def plot_histograms(
+    history: UpdateHistory | Mapping[str, Update], path: str | Path | None = None, title: str = ""
+) -> Any:
+    """Draw histograms of the parameters and of their updates, two panels for each parameter.
 
     Args:
         history: an `UpdateHistory`, of which up to six steps are drawn, evenly spread, later ones darker; or the
             updates of one step, as `Snapshot.updates` returns them.
-        path: the PNG file to write.
+        path: the PNG file to write, which is returned; without it, the figure is, which a notebook shows.
         title: a line above the picture.
 
     Each panel has a scale of its own; heights are densities, the tallest bin of each outline at the top. The panel
@@ -59,12 +61,11 @@ def plot_histograms(history: UpdateHistory | Mapping[str, Update], path: str | P
         labels = [f"step {history.steps[k]}" for k in shown]
         drawn.legend(lines, labels, loc="outside lower center", ncols=LINES, frameon=False, fontsize=9)
     drawn.suptitle(title)
-    drawn.savefig(path, format="png", dpi=100)
-    return Path(path)
+    return finished(drawn, path, dpi=100)
 
 
-def plot_ratios(history: UpdateHistory, path: str | Path, title: str = "") -> Path:
-    """Draw |update| / |parameter| over the training steps, a line for each parameter; return the path.
+def plot_ratios(history: UpdateHistory, path: str | Path | None = None, title: str = "") -> Any:
+    """Draw |update| / |parameter| over the training steps, a line for each parameter. `path` as in `plot_histograms`.
 
     A dotted line is at 1e-3, the rule of thumb (see `minigrad.tools.gradflow.updates`). Ratios that are 0 or infinite
     leave gaps. Raises ValueError if nothing was added to the history; ImportError if matplotlib is not installed.
@@ -85,8 +86,7 @@ def plot_ratios(history: UpdateHistory, path: str | Path, title: str = "") -> Pa
     axes.set_title(title)
     axes.grid(alpha=0.25)
     drawn.legend(loc="outside right upper", frameon=False, fontsize=9)
-    drawn.savefig(path, format="png", dpi=120)
-    return Path(path)
+    return finished(drawn, path)
 
 
 def _outlines(axes: Any, histograms: Sequence[Histogram], colours: Sequence[Any]) -> None:

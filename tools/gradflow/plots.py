@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.inspect.figure import figure
+from minigrad.inspect.figure import figure, finished
 
 from .history import FlowHistory
 
@@ -20,16 +20,16 @@ DOTS = 40  # a line of fewer time steps shows each
 
 def plot_flow(
     flow: Mapping[str, Any],
-    path: str | Path,
+    path: str | Path | None = None,
     title: str = "",
     linear: Mapping[str, float] | None = None,
     before: Mapping[str, Any] | None = None,
-) -> Path:
-    """Draw the norms over time on a logarithmic scale, one line a state, and return the path.
+) -> Any:
+    """Draw the norms over time on a logarithmic scale, one line a state.
 
     Args:
         flow: a `GradientFlow`, or arrays over time by name: several flows, to compare them.
-        path: the PNG file to write.
+        path: the PNG file to write, which is returned; without it, the figure is, which a notebook shows.
         title: a line above the picture.
         linear: for some of the states, the factor of one step back in a linear network: the spectral radius rho of its
             recurrent weights. A dashed line shows |dL/dh_T| rho^(T - t), in the colour of the state, from its last time
@@ -64,21 +64,23 @@ def plot_flow(
     axes.set_title(title)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="best")
-    drawn.savefig(path, format="png", dpi=120)
-    return Path(path)
+    return finished(drawn, path)
 
 
 def plot_history(
-    history: FlowHistory | Mapping[str, FlowHistory], path: str | Path, title: str = "", decades: float = DECADES
-) -> Path:
-    """Draw the gradient flow during training, a heat map for each state, and return the path.
+    history: FlowHistory | Mapping[str, FlowHistory],
+    path: str | Path | None = None,
+    title: str = "",
+    decades: float = DECADES,
+) -> Any:
+    """Draw the gradient flow during training, a heat map for each state.
 
     The time step t goes to the right, the training step upward. The colour is the decimal logarithm of the norm of
     dL/dh_t, on the same scale in all maps. Norms of 0 have the colour of the smallest; what was not measured is grey.
 
     Args:
         history: a `FlowHistory`, or several by name, to compare them.
-        path: the PNG file to write.
+        path: the PNG file to write, which is returned; without it, the figure is, which a notebook shows.
         title: a line above the picture.
         decades: how far below the largest norm the scale ends. What is smaller has the colour of its end.
 
@@ -105,12 +107,13 @@ def plot_history(
     used = list(grid.flat[: len(maps)])
     drawn.colorbar(image, ax=used, label="log10 of the norm of dL/dh_t", extend=scale.extend, aspect=15 * down + 5)
     drawn.suptitle(title)
-    drawn.savefig(path, format="png", dpi=120)
-    return Path(path)
+    return finished(drawn, path)
 
 
-def plot_layers(flow: Mapping[str, Any], path: str | Path, title: str = "", decades: float = DECADES) -> Path:
-    """Draw one gradient flow as a heat map with a row for each state of each layer, and return the path.
+def plot_layers(
+    flow: Mapping[str, Any], path: str | Path | None = None, title: str = "", decades: float = DECADES
+) -> Any:
+    """Draw one gradient flow as a heat map with a row for each state of each layer.
 
     The rows are in the order of the flow, from below: what lies deeper in the network is lower. The time step t goes to
     the right. Other arguments, the colours, and what raises as in `plot_history`.
@@ -132,8 +135,7 @@ def plot_layers(flow: Mapping[str, Any], path: str | Path, title: str = "", deca
     for boundary in range(1, len(rows)):
         axes.axhline(boundary - 0.5, color="white", linewidth=1)
     drawn.colorbar(image, ax=axes, label="log10 |dL/dh_t|", extend=scale.extend)
-    drawn.savefig(path, format="png", dpi=120)
-    return Path(path)
+    return finished(drawn, path)
 
 
 def clean_axes(axes: Any) -> None:

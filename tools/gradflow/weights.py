@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad.inspect.figure import figure
+from minigrad.inspect.figure import figure, finished
 from minigrad.inspect.observe import Observer
 
 from .plots import clean_axes
@@ -76,7 +76,7 @@ class WeightsOf(Observer, Mapping[str, np.ndarray]):
 
 def plot_weights(
     weights: Any,
-    path: str | Path,
+    path: str | Path | None = None,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     title: str = "",
@@ -84,15 +84,15 @@ def plot_weights(
     sequence: int = 0,
     time: str = "rows",
     labels: tuple[str, str] | None = None,
-) -> Path:
-    """Draw weights from 0 to 1 as a heat map, or several maps above each other; return the path.
+) -> Any:
+    """Draw weights from 0 to 1 as a heat map, or several maps above each other.
 
     Args:
         weights: (T_out, T_in): how much output t looks at each input (Bahdanau, Cho and Bengio, Neural machine
             translation by jointly learning to align and translate, 2015, figure 3). Also (T_out, B, T_in), or a
             list over the outputs of (B, T_in) or (T_in,), as tensors or arrays. A dict of such has a map for each
             entry, with its name above.
-        path: the PNG file to write.
+        path: the PNG file to write, which is returned; without it, the figure is, which a notebook shows.
         rows, columns: what stands beside the rows and below the columns, such as the words; numbers if left out.
         title: a line above the picture.
         sequence: which sequence of a batch to draw.
@@ -132,8 +132,7 @@ def plot_weights(
     grid[-1].set_xlabel(column_label)
     drawn.colorbar(image, ax=list(grid), label="weight", aspect=30, pad=0.02)
     drawn.suptitle(title)
-    drawn.savefig(path, format="png", dpi=120)
-    return Path(path)
+    return finished(drawn, path)
 
 
 def _matrix(weights: Any, sequence: int, name: str) -> np.ndarray:

@@ -23,7 +23,7 @@ from .views.path import parameter
 
 
 class Picture:
-    """A drawn graph. It shows itself in a notebook.
+    """A drawn graph. It shows itself in a notebook: as a picture, or as the page, if that is what was drawn.
 
     Attributes:
         graph: the whole graph, as plain data.
@@ -31,14 +31,18 @@ class Picture:
         dot: the picture in Graphviz's DOT language, with positions.
         title: the line above it.
         show: which passes are drawn.
+        as_page: whether a notebook shows the page, and not the picture.
     """
 
-    def __init__(self, graph: Graph, view: Graph, dot: str, title: str = "", show: str = "forward") -> None:
+    def __init__(
+        self, graph: Graph, view: Graph, dot: str, title: str = "", show: str = "forward", as_page: bool = False
+    ) -> None:
         self.graph = graph
         self.view = view
         self.dot = dot
         self.title = title
         self.show = show
+        self.as_page = as_page
 
     def to_bytes(self, format: str = "svg") -> bytes:
         """The content of a file of this format: "svg", "png", "pdf" or "dot".
@@ -62,9 +66,12 @@ class Picture:
         return path
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """What a notebook shows: the picture, or why there is none."""
+        """What a notebook shows: the picture, no wider than the cell, or the page in a frame; or why there is none."""
+        if self.as_page:
+            return {"text/html": _framed(self.to_bytes("html").decode(), self.title), "text/plain": repr(self)}
         try:
-            return {"image/svg+xml": self.to_bytes("svg").decode(), "text/plain": repr(self)}
+            svg = self.to_bytes("svg").decode().replace("<svg ", f'<svg style="{FITTED}" ', 1)
+            return {"image/svg+xml": svg, "text/plain": repr(self)}
         except ImportError as error:
             return {"text/html": f"<pre>{html.escape(str(error))}</pre>", "text/plain": f"{self!r}: {error}"}
 
@@ -79,6 +86,9 @@ FORMATS: dict[str, Callable[[Picture], bytes]] = {
     "json": lambda picture: picture.graph.to_json(indent=1).encode(),
     "html": lambda picture: page(passes(picture.graph, picture.show), picture.title).encode(),
 }
+
+FITTED = "max-width: 100%; height: auto"
+FRAME = "width: 100%; height: 36rem; border: 1px solid #8888"
 
 WHOLE = ("html", "json")  # what shows all that is known of a node
 
@@ -126,7 +136,7 @@ def draw(
         names: names for leaves that have none, such as the weights of a cell written without a module.
         title, legend: a line above the picture; whether shapes and colours are explained below it.
 
-    Returns the Picture, which a notebook shows.
+    Returns the Picture, which a notebook shows; of "html" it shows the page, with which one can play.
 
     Raises:
         TypeError: the source is nothing that can be drawn.
@@ -139,10 +149,16 @@ def draw(
     graph = build(recorded, names, details=format in WHOLE)
     limits = _find(start, recorded, graph, "start"), _find(end, recorded, graph, "end")
     shown = view(graph, depth, steps, show, *limits)
-    picture = Picture(graph, shown, to_dot(shown, title, legend, gradients), title, show)
+    picture = Picture(graph, shown, to_dot(shown, title, legend, gradients), title, show, format == "html")
     if path is not None:
         picture.save(path, format)
     return picture
+
+
+def _framed(text: str, title: str) -> str:
+    """A page inside of another, from whose document, cookies and origin it is kept apart."""
+    name = html.escape(title or "Computation graph")
+    return f'<iframe title="{name}" sandbox="allow-scripts" style="{FRAME}" srcdoc="{html.escape(text)}"></iframe>'
 
 
 def _recorded(source: Any, inputs: Sequence[Any] | Tensor | None, gradients: bool) -> Any:

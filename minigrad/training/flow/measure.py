@@ -23,6 +23,7 @@ import numpy as np
 from minigrad import Tape, nn
 
 from ...inspect.aligned import aligned
+from ...inspect.markup import html_table
 from ..files import number
 from .states import State, find_states, module_of, names_of, state_names, stepped
 
@@ -67,17 +68,26 @@ class GradientFlow(Mapping[str, np.ndarray]):
         ]
 
     def __str__(self) -> str:
-        longest = max(map(len, self.values()))
-        times = sorted({round(i * (longest - 1) / 4) for i in range(5)})
+        return aligned(self._rows())
+
+    def _rows(self) -> list[list[str]]:
+        """The table, its first row the names of the columns: five time steps, and the factor."""
+        longest = max(map(len, self.values()), default=0)
+        times = sorted({max(0, round(i * (longest - 1) / 4)) for i in range(5)})
         rows = [["|dL/dh_t|", *(f"t={t}" for t in times), "each step back"]]
         for name, norms in self.items():
             shown = ["" if t >= len(norms) or np.isnan(norms[t]) else f"{norms[t]:.2e}" for t in times]
             factor = self.per_step(name)
             rows.append([name, *shown, "" if math.isnan(factor) else f"x {factor:.4f}"])
-        return aligned(rows)
+        return rows
 
     def __repr__(self) -> str:
         return f"<GradientFlow of {', '.join(self)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table. `minigrad.tools.gradflow.plot_flow` draws it."""
+        head, *rows = self._rows()
+        return html_table(head, rows, head[:1])
 
 
 def gradient_flow(tape: Tape, model: nn.Module | None = None) -> GradientFlow:

@@ -116,13 +116,25 @@ def test_dot_has_positions_and_is_the_same_every_time():
 
 def test_what_a_notebook_shows(monkeypatch):
     picture = draw(lstm_loss(3))
-    assert picture._repr_mimebundle_()["image/svg+xml"].startswith("<?xml")
+    svg = picture._repr_mimebundle_()["image/svg+xml"]
+    assert svg.startswith("<?xml")
+    assert ElementTree.fromstring(svg).attrib["style"] == "max-width: 100%; height: auto"
 
     def fail(*_):
         raise ImportError("drawing a graph needs <x>")
 
     monkeypatch.setattr("minigrad.tools.graph.picture.render", fail)
     assert "&lt;x&gt;" in picture._repr_mimebundle_()["text/html"]
+
+
+def test_a_notebook_shows_the_page_that_was_drawn(tmp_path):
+    shown = draw(lstm_loss(3), tmp_path / "page.html", title='a "title"')._repr_mimebundle_()["text/html"]
+    frame = ElementTree.fromstring(shown)
+    assert frame.attrib["sandbox"] == "allow-scripts"
+    assert frame.attrib["title"] == 'a "title"'
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert frame.attrib["srcdoc"] == page.replace("\n", " ")  # as XML reads attributes; HTML leaves them as they are
+    assert "text/html" in draw(lstm_loss(3), format="html")._repr_mimebundle_()
 
 
 @pytest.mark.parametrize("name", ["picture.gif", "picture", "svg"])

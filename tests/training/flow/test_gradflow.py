@@ -1,6 +1,8 @@
 """Gradients through time: the norm of dL/dh_t for every step, found on a tape; vanishing, exploding, clipping."""
 
+import io
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -348,3 +350,18 @@ def test_a_model_may_call_its_list_of_modules_cells():
         loss = (model(mg.ones((4, 1, 2))) ** 2).sum()
     loss.backward()
     assert [name.split()[-1] for name in gradient_flow(tape, model)] == ["h", "c"]
+
+
+def test_a_notebook_shows_the_table_that_print_shows():
+    flow = gradflow.GradientFlow({"h <b>": np.array([0.25, 0.5, 1.0]), "c": np.array([np.nan, 1.0])})
+    rows = [[cell.text or "" for cell in row] for row in ElementTree.fromstring(flow._repr_html_()).iter("tr")]
+    assert rows[0] == ["|dL/dh_t|", "t=0", "t=1", "t=2", "each step back"]
+    assert rows[1] == ["h <b>", "2.50e-01", "5.00e-01", "1.00e+00", "x 0.5000"]
+    assert " ".join(rows[2]).split() == str(flow).splitlines()[2].split()
+
+
+def test_without_a_path_a_picture_is_a_figure_that_a_notebook_shows():
+    image = pytest.importorskip("matplotlib.image")
+    drawn = gradflow.plot_flow({"h": np.geomspace(1e-3, 1, 50)}, title="title")
+    assert image.imread(io.BytesIO(drawn._repr_png_())).ndim == 3
+    assert drawn.axes[0].get_title() == "title"
