@@ -154,9 +154,10 @@ class Watcher:
 
 
 def described(training: Training) -> dict[str, Any]:
-    """What a training is, as plain data, for those who tell of it later: the log, and pages."""
+    """What a training is that begins now, as plain data, for those who tell of it later: the log, and pages."""
     task = training.task
     return {
+        "began": datetime.now().astimezone().isoformat(timespec="seconds"),
         "program": files.program_of(task.format) or task.format.rpartition(" ")[0] or task.format,
         "introduction": task.introduction(),
         "steps": training.settings.steps,
@@ -184,8 +185,7 @@ class Log(Watcher):
 
     def begin(self, training: Training) -> None:
         self._every = max(1, training.settings.steps // LOG_LINES)
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        first = {"step": 0, "began": now, **described(training), "settings": training.settings.plain()}
+        first = {"step": 0, **described(training), "settings": training.settings.plain()}
         if training.step:
             _cut(self.path, training.step, first)
         else:

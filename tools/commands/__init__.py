@@ -1,4 +1,4 @@
-"""The commands: `minigrad train | sample | graph | gradflow | data | info | bench`. Needs typer.
+"""The commands: `minigrad train | sample | graph | gradflow | runs | data | info | bench`. Needs typer.
 
 `COMMANDS` is the table of them. What a command needs is imported when it is asked for: a list of commands, or the help
 of one, costs no other's imports.
@@ -22,6 +22,7 @@ COMMANDS = {
     "sample": "Let a trained model write text.",
     "graph": "Draw the unrolled graph of a model.",
     "gradflow": "Measure how gradients flow back through time: the norm of dL/dh_t for every time step t.",
+    "runs": "List the runs in a folder, and lay their curves over each other.",
     "data": "List the data sets, or fetch one and print where it is "
     "($MINIGRAD_DATA names a folder that has them already).",
     "info": "Show versions, backends (and why one is missing), and how NumPy computes.",

@@ -1,38 +1,18 @@
-"""A page on this computer that shows a training while it runs: `minigrad train ... --live`.
+"""The page of a training: while it runs (`minigrad train ... --live`), and afterwards, from what its folder tells.
 
-`LivePage` is a `Feed`, which notes what it is told; `serve` hands out the page and, once a second, what is new.
+- `LivePage` is a `Feed`, which notes what it is told; `serve` hands out the page and, once a second, what is new.
+- `saved` reads the runs in a folder; `report` makes the same page of one as a file, and another of several runs.
 """
 
 from __future__ import annotations
 
-from .feed import Feed
-from .server import serve
+from typing import TYPE_CHECKING
 
-LAST_WORD = 3.0  # seconds that an open page has to fetch how the training ended, before the process ends
+from minigrad.advice.missing import on_missing
 
+if TYPE_CHECKING:
+    from .watcher import LivePage
 
-class LivePage(Feed):
-    """Serves the page from now on, prints its address, and shows what it is told.
+__all__ = ["LivePage"]
 
-    Only this computer is served, on 127.0.0.1; whoever works on it can read the page.
-
-    Args:
-        port: where to serve; 0 takes any port that is free.
-
-    Attributes:
-        url: the address of the page.
-
-    Raises OSError for a port that is taken or not allowed.
-    """
-
-    flow = True
-
-    def __init__(self, port: int = 0) -> None:
-        super().__init__()
-        self._server = serve(self, port)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
-        print(f"watching: {self.url}", flush=True)
-
-    def close(self) -> None:
-        self.wait_for_viewers(LAST_WORD)
-        self._server.stop()
+on_missing(__name__, {"watcher": "LivePage"})  # it loads a web server

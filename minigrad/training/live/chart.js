@@ -43,7 +43,8 @@ export class Chart {
     this.readout = section.querySelector(".readout");
     this.legend = section.querySelector(".legend");
     this.log = section.querySelector(".log");
-    this.title = section.querySelector("h2").textContent;
+    this.heading = section.querySelector("h2");
+    this.title = this.heading.textContent;
     this.labels = labels;
     this.series = [];
     this.levels = [];
@@ -63,10 +64,16 @@ export class Chart {
   show(series, levels = []) {
     const named = JSON.stringify(series.map((s) => s.name));
     this.series = series;
+    this.places = null;
     this.levels = levels.filter(([, y]) => y !== null);
     if (named !== this.named) this.name_series();
     this.named = named;
     this.draw();
+  }
+
+  /** Give the chart another title. */
+  name(title) {
+    this.title = this.heading.textContent = title;
   }
 
   name_series() {
@@ -101,7 +108,7 @@ export class Chart {
     pen.save();
     pen.beginPath();
     const [right, floor] = [width - MARGIN.right, height - MARGIN.bottom];
-    pen.rect(MARGIN.left, MARGIN.top - 4, right - MARGIN.left + 4, floor - MARGIN.top + 8); // dots stick out
+    pen.rect(MARGIN.left - 4, MARGIN.top - 4, right - MARGIN.left + 8, floor - MARGIN.top + 8); // dots stick out
     pen.clip();
     for (const [name, y] of this.levels) this.level(pen, name, y, width);
     for (const series of this.series) series.dots ? this.dots(pen, series) : this.line(pen, series);
@@ -231,21 +238,32 @@ export class Chart {
 
   point(event) {
     if (!this.from_x) return;
-    this.move(Math.round(this.from_x(event.clientX - this.canvas.getBoundingClientRect().left)));
+    const [at, all] = [this.from_x(event.clientX - this.canvas.getBoundingClientRect().left), this.all()];
+    const i = after(all, at);
+    this.move(i > 0 && (i === all.length || at - all[i - 1] < all[i] - at) ? i - 1 : i);
   }
 
   key(event) {
     if (this.left === undefined) return;
-    const far = Math.max(1, Math.round((this.right - this.left) / 20));
+    const last = this.all().length - 1;
+    const far = Math.max(1, Math.round(last / 20));
     const by = { ArrowLeft: -1, ArrowRight: 1, PageDown: -far, PageUp: far }[event.key];
-    const to = { Home: this.left, End: this.right, Escape: null }[event.key];
+    const to = { Home: 0, End: last, Escape: null }[event.key];
     if (by === undefined && to === undefined) return;
     event.preventDefault();
-    this.move(by === undefined ? to : (this.cursor ?? this.right) + (this.cursor === null ? 0 : by));
+    this.move(by === undefined ? to : this.cursor === null ? last : after(this.all(), this.cursor) + by);
   }
 
-  move(x) {
-    this.cursor = x === null ? null : Math.min(this.right, Math.max(this.left, Math.round(x)));
+  /** All x of the series, sorted: where the cursor can be. */
+  all() {
+    this.places ??= [...new Set(this.series.flatMap(({ x }) => x))].sort((a, b) => a - b);
+    return this.places;
+  }
+
+  /** Put the cursor to one of these places, by its number; null takes it away. */
+  move(i) {
+    const all = this.all();
+    this.cursor = i === null || !all.length ? null : all[Math.min(all.length - 1, Math.max(0, i))];
     this.draw();
   }
 
@@ -261,23 +279,25 @@ export class Chart {
       this.readout.textContent = "";
       return;
     }
-    const here = this.series.map(({ name, x, y }) => [name, y[place(x, this.cursor)]]).filter(([, v]) => v != null);
+    const here = this.series
+      .map(({ name, x, y }) => [name, x, y, after(x, this.cursor)])
+      .filter(([, x, y, i]) => x[i] === this.cursor && y[i] != null)
+      .map(([name, , y, i]) => [name, y[i]]);
     this.readout.setAttribute("aria-live", "polite");
     const values = here.map(([name, y]) => `${name} ${written(y)}`).join(", ");
     this.readout.textContent = `${this.labels.x} ${this.cursor}: ${values}`;
   }
 }
 
-/** Where a value is in sorted numbers; -1 if it is not. */
-function place(sorted, value) {
-  let [low, high] = [0, sorted.length - 1];
-  while (low <= high) {
+/** How many of sorted numbers are below a value: where it is, if it is there. */
+function after(sorted, value) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] === value) return middle;
     if (sorted[middle] < value) low = middle + 1;
-    else high = middle - 1;
+    else high = middle;
   }
-  return -1;
+  return low;
 }
 
 function stroke(pen, x1, y1, x2, y2) {

@@ -1,40 +1,33 @@
-// Asks once a second for what is new, and shows it. Names and texts are data: they become text, never markup.
+// Shows a training: one that runs, and that it asks once a second for what is new; or one whose data is in the page.
+// Names and texts are data: they become text, never markup.
 
 import { Chart, written } from "./chart.js";
+import { Average, capital, duration, get, look, minute, over_steps, row } from "./parts.js";
 
 const PAUSE = 1000; // milliseconds between questions
-const SMOOTHING = 0.95; // weight of the average before, as in the picture that training leaves
+const PATIENCE = 3; // questions without an answer after which it asks only when somebody looks
 const KEPT_EXAMPLES = 50;
-const STATES = ["--one", "--two", "--three", "--four", "--five", "--six"];
-const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
+const KEPT = get("data"); // in a page that is kept
 
-const get = (id) => document.getElementById(id);
 const charts = {
-  loss: overSteps("loss", "Loss", "wide"),
-  norm: overSteps("norm", "Gradient norm", "", true),
-  rate: overSteps("rate", "Learning rate"),
+  loss: before_flow("loss", "Loss", "wide"),
+  norm: before_flow("norm", "Gradient norm", "", true),
+  rate: before_flow("rate", "Learning rate"),
   flow: new Chart(get("flow"), { x: "time step t" }),
 };
 
-/** A chart over the steps of the training, in a section of its own before that of the gradient flow. */
-function overSteps(id, title, kind = "", log = false) {
-  const section = document.createElement("section");
-  section.id = id;
-  section.className = `chart ${kind}`;
-  section.append(get("chart").content.cloneNode(true));
-  section.querySelector("h2").textContent = title;
-  section.querySelector("h2").id = `${id}-title`;
-  section.querySelector(".log").checked = log;
-  section.setAttribute("aria-labelledby", `${id}-title`);
+function before_flow(...what) {
+  const [section, chart] = over_steps(...what);
   get("flow").before(section);
-  return new Chart(section, { x: "step" });
+  return chart;
 }
 
 let run; // everything that is known: see `forget`
-let newest = {}; // the last answer
+let unanswered = 0; // questions in a row
+let waiting = 0; // for the next question
 
 function forget() {
-  run = { id: null, steps: [], loss: [], smooth: [], norm: [], rate: [], validations: [], average: 0, weight: 0 };
+  run = { id: null, steps: [], loss: [], smooth: [], norm: [], rate: [], validations: [], average: new Average() };
   for (const id of ["measures-head", "measures", "examples"]) get(id).replaceChildren();
   get("made").hidden = true;
   get("no-measures").hidden = false;
@@ -57,13 +50,10 @@ function learn(answer) {
   const scale = answer.about.scale;
   answer.loss.forEach((loss, i) => {
     const value = loss === null ? null : loss * scale;
-    if (value !== null) {
-      run.average = SMOOTHING * run.average + (1 - SMOOTHING) * value;
-      run.weight = SMOOTHING * run.weight + (1 - SMOOTHING);
-    }
-    run.steps.push(run.steps.length + 1);
+    const step = answer.steps?.[i] ?? run.steps.length + 1; // a page that is kept need not have all
+    run.steps.push(step);
     run.loss.push(value);
-    run.smooth.push(run.weight ? run.average / run.weight : null);
+    run.smooth.push(run.average.next(step, value));
     run.norm.push(answer.norm[i]);
     run.rate.push(answer.rate[i]);
   });
@@ -75,19 +65,28 @@ async function poll() {
   let pause = PAUSE;
   try {
     const answer = await ask();
+    unanswered = 0;
     if (learn(answer)) {
-      newest = answer;
       show(answer);
       if (answer.more) pause = 0;
-      else if (!["preparing", "training"].includes(answer.state)) return;
+      else if (has_ended(answer)) return;
     } else {
       forget();
       pause = 0;
     }
   } catch {
     lost();
+    unanswered += 1;
+    if (unanswered >= PATIENCE) return;
+    pause *= 2 ** unanswered;
   }
-  setTimeout(poll, pause);
+  clearTimeout(waiting);
+  waiting = setTimeout(poll, pause);
+}
+
+/** Somebody looks at a page that has stopped asking: perhaps another training has begun at this address. */
+function look_again() {
+  if (unanswered >= PATIENCE && !document.hidden) poll();
 }
 
 // --- what is shown -------------------------------------------------------------------------------------------------
@@ -97,26 +96,36 @@ function say(text, kind) {
   get("state").className = kind;
 }
 
+const has_ended = (answer) => !["preparing", "training", "running"].includes(answer.state);
+
 function lost() {
-  const what = run.id === null ? "" : " What it told until then stays here.";
-  say(`The training does not answer: it has ended, or was stopped.${what}`, "lost");
+  const told = run.id === null ? "" : " What it told until then stays here";
+  const where = run.folder && told ? `; report.html in ${run.folder} is a page to keep.` : told && ".";
+  say(`The training does not answer: it has ended, or was stopped.${told}${where}`, "lost");
+  if (run.id !== null) document.title = `ended - ${get("program").textContent}`;
+  get("left").textContent = "-";
 }
 
 function show(answer) {
   const about = answer.about;
-  const ended = !["preparing", "training"].includes(answer.state);
-  say(ended ? `${answer.state}: ${answer.said}` : answer.state, answer.state);
+  const ended = has_ended(answer);
+  const said = answer.said || answer.state;
+  say(said.startsWith(answer.state) ? said : `${answer.state}: ${said}`, answer.state.replaceAll(" ", "-"));
   if (about === null) return;
-  const step = run.loss.length;
+  const step = run.steps.at(-1) ?? 0;
   document.title = `${ended ? answer.state : `${Math.floor((100 * step) / about.steps)} %`} - ${about.program}`;
+  run.folder = about.folder;
   get("program").textContent = about.program;
   get("introduction").textContent = about.introduction;
+  get("folder").textContent = about.folder;
+  get("began").textContent = minute(about.began) || "-";
   get("progress").max = about.steps;
   get("progress").value = step;
   get("step").textContent = `${step.toLocaleString("en")} of ${about.steps.toLocaleString("en")}`;
   get("epoch").textContent = answer.epoch;
   get("speed").textContent = written(answer.speed);
   get("left").textContent = ended ? "-" : duration(answer.left);
+  get("left").parentNode.hidden = Boolean(KEPT);
   get("seconds").textContent = duration(answer.seconds);
   curves(about);
   flow();
@@ -125,13 +134,6 @@ function show(answer) {
     measures();
     examples(answer.validations);
   }
-}
-
-function duration(seconds) {
-  if (seconds === null) return "-";
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** The measure that the curve is compared with, at each validation. */
@@ -147,11 +149,11 @@ function curves(about) {
     const x = run.validations.map((v) => v.step);
     series.push({ name: "held out", x, y: measured, color: "--two", dots: true, dash: [5, 3] });
   }
-  const title = about.unit[0].toUpperCase() + about.unit.slice(1);
-  get("loss-title").textContent = charts.loss.title = title;
+  charts.loss.name(capital(about.unit));
   charts.loss.show(series, about.levels);
   charts.norm.show([{ name: "norm of the whole gradient", x: run.steps, y: run.norm, color: "--one", width: 1 }]);
-  charts.rate.show([{ name: "learning rate", x: run.steps, y: run.rate, color: "--one" }]);
+  const [x, y] = [run.steps, run.rate].map((values) => values.filter((_, i) => run.rate[i] !== null)); // in the log
+  charts.rate.show([{ name: "learning rate", x, y, color: "--one" }]);
 }
 
 function flow() {
@@ -161,35 +163,23 @@ function flow() {
   const chosen = measured.find((v) => String(v.step) === select.value) ?? measured.at(-1);
   const why = run.validations.findLast((v) => v.note)?.note;
   get("flow-note").textContent = chosen ? `Measured in step ${chosen.step}.` : why ? `There is none: ${why}.` : "";
+  get("flow").hidden = Boolean(KEPT) && !chosen && !why;
   const hidden = !chosen && Boolean(why);
   for (const part of ["canvas", ".readout", ".legend"]) get("flow").querySelector(part).hidden = hidden;
   charts.flow.show((chosen?.flow ?? []).map(({ name, norms, back }, i) => ({
     name: back === null ? name : `${name} (× ${back.toFixed(3)} with each step back)`,
     x: norms.map((_, t) => t),
     y: norms,
-    color: STATES[i % STATES.length],
-    dash: DASHES[i % DASHES.length],
+    ...look(i),
     width: 1.8,
   })));
 }
 
-function row(kind, ...cells) {
-  const tr = document.createElement("tr");
-  cells.forEach((text, i) => {
-    const cell = document.createElement(kind === "th" || i === 0 ? "th" : "td");
-    cell.scope = kind === "th" ? "col" : "row";
-    if (cell.tagName === "TD") cell.removeAttribute("scope");
-    cell.textContent = text;
-    tr.append(cell);
-  });
-  return tr;
-}
-
 function values(about, answer) {
-  const last = (array) => written(array.at(-1));
+  const last = (array) => written(array.findLast((value) => value !== null));
   const measured = held_out(about).findLast((y) => y !== null);
   get("values").replaceChildren(
-    row("td", "step", run.loss.length),
+    row("td", "step", run.steps.at(-1) ?? 0),
     row("td", about.unit, last(run.loss)),
     row("td", `${about.unit}, smoothed`, last(run.smooth)),
     row("td", `${about.unit}, held out`, written(measured)),
@@ -236,4 +226,12 @@ function examples(validations) {
 
 get("flow-step").addEventListener("change", flow);
 forget();
-poll();
+if (KEPT) {
+  const answer = JSON.parse(KEPT.textContent);
+  learn(answer);
+  show(answer);
+} else {
+  for (const event of ["focus", "pageshow"]) addEventListener(event, look_again);
+  document.addEventListener("visibilitychange", look_again);
+  poll();
+}

@@ -1,4 +1,4 @@
-"""The server of the live page: four files and the new data, for this computer alone.
+"""The server of the live page: five files and the new data, for this computer alone.
 
 Web pages that a browser shows must not get at the data. Without permission by CORS headers they cannot read answers,
 and a foreign name that is made to point to 127.0.0.1 (DNS rebinding) is refused by the Host header.
@@ -26,6 +26,7 @@ PAGES = {
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
     "/chart.js": ("chart.js", "text/javascript"),
+    "/parts.js": ("parts.js", "text/javascript"),
 }
 HEADERS = {
     "Cache-Control": "no-store",
@@ -123,6 +124,6 @@ def serve(feed: Feed, port: int = 0) -> Server:
     try:
         return Server(feed, port)
     except OSError as error:
-        raise OSError(
-            f"cannot serve the page on port {port} of {HOME}: {error.strerror}; try another --live-port"
-        ) from error
+        where = f"port {port} of {HOME}" if port else HOME
+        instead = "try another --live-port, or none, for one that is free" if port else "train without --live"
+        raise OSError(f"cannot serve the page on {where}: {error.strerror}; {instead}") from error

@@ -55,7 +55,7 @@ def test_a_page_asks_for_what_it_does_not_know():
     first = feed.since()
     assert first["loss"] == [1.0, 0.5, 0.333333, 0.25, 0.2]
     assert [v["step"] for v in first["validations"]] == [2, 4]
-    assert first["about"]["program"] == "minigrad remember 1"
+    assert first["about"]["program"] == "remember"
     assert first["state"] == "training"
     assert first["speed"] == pytest.approx(10)
     assert first["left"] >= 0

@@ -117,6 +117,8 @@ def test_the_page_says_how_training_ended_and_keeps_what_it_has(how, browser_pag
     page = shown(browser_page, served(feed))
     feed.end(End(how, f"so it {HOSTILE}"))
     expect(page.locator("#state")).to_have_text(f"{how}: so it {HOSTILE}")
+    assert page.title() == f"{how} - remember"
+    assert page.locator("#program").inner_text() == "remember"
     assert page.locator("#step").inner_text() == "3 of 10"
     feed.wait_for_viewers(1000)
 
@@ -127,9 +129,28 @@ def test_the_page_says_when_nobody_answers(browser_page, browser_problems):
     server.stop()
     expect(page.locator("#state")).to_have_class("lost")
     assert "does not answer" in page.locator("#state").inner_text()
+    assert page.title() == "ended - remember"
     assert page.locator("#measures tr").count() == 2
     assert browser_problems
     page.goto("about:blank")  # where nothing is asked any more
+    browser_problems.clear()
+
+
+def test_a_page_without_an_answer_does_not_ask_for_ever(browser_page, browser_problems):
+    server = serve(filled(3, VALIDATIONS))
+    browser_page.clock.install()
+    page = shown(browser_page, server.server_address[1])
+    asked = []
+    page.on("requestfailed", lambda request: asked.append(request.url))
+    server.stop()
+    for _ in range(3):
+        with page.expect_event("requestfailed"):
+            page.clock.run_for(20_000)
+    page.clock.run_for(3_600_000)
+    with page.expect_event("requestfailed"):
+        page.evaluate("dispatchEvent(new Event('focus'))")  # somebody looks
+    assert len(asked) == 4
+    assert page.locator("#step").inner_text() == "3 of 10"
     browser_problems.clear()
 
 
@@ -177,6 +198,6 @@ def test_a_training_is_watched_from_beginning_to_end(browser_page, tmp_path, mon
     monkeypatch.setattr("minigrad.training.live.LivePage", Noted)
     fit(settings(tmp_path, live=True), Remember)
     assert browser_page.locator("#step").inner_text() == "24 of 24"
-    assert browser_page.locator("#state").inner_text() == "finished: finished after 24 steps"
+    assert browser_page.locator("#state").inner_text() == "finished after 24 steps"
     assert browser_page.locator("#measures tr").count() == 4
     assert browser_page.locator("#flow .legend li").count() == 2
