@@ -10,6 +10,7 @@ from ..advice.missing import on_missing
 
 if TYPE_CHECKING:
     from .files import load, save
+    from .predictions import Prediction
     from .settings import Settings, setting
     from .task import Task
     from .trainer import Trainer, fit
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "End",
+    "Prediction",
     "Settings",
     "Step",
     "Task",
@@ -32,6 +34,7 @@ __all__ = [
 
 LATER = {
     "files": "load save",
+    "predictions": "Prediction",
     "settings": "Settings setting",
     "task": "Task",
     "trainer": "Trainer fit",
