@@ -15,12 +15,12 @@ from . import tree
 from .backends import BackendError
 from .engine.gradient import gradients
 from .engine.operands import kept
-from .engine.record import watched
+from .engine.record import constants_among
 from .engine.recorded import describe, wrap
 from .engine.recording import enable_grad
 from .engine.scope import MODE, SCOPE
-from .engine.tape import GraphError, Leaf, Node, ancestors
-from .engine.version import Version, new_index
+from .engine.tape import ConstantInput, GraphError, Leaf, Node, ancestors, constants_of
+from .engine.version import new_index
 from .ops.shaping import astype, concat, reshape
 from .primitives import Primitive
 from .random import Draws
@@ -122,18 +122,20 @@ class _Replay:
         return [None if leaf is None else found.get(leaf) for leaf in leaves]
 
 
-def _node(replay: _Replay, packed: Tensor, given: list[Any], constants: list[Version]) -> Node:
+def _node(replay: _Replay, packed: Tensor, given: list[Any], read: list[ConstantInput]) -> Node:
     backend = packed.backend
     for x in given:
         if x.backend is not backend:
             raise BackendError(f"recompute: {describe(x)} is on backend {x.backend.name}, the result on {backend.name}")
+    own = {id(x.version) for x in given if x.node is None}
+    constants = [noted[1:] for noted in read if id(noted[1]) not in own]
     rest = len(replay.parameters) + len(constants)  # what the function reads, without being given it
     inputs = [*(x.node for x in given), *replay.parameters, *(None for _ in constants)]
     saved = [None, *(_saved(x) for x in given), *(True for _ in range(rest))]
     node = Node(RECOMPUTE, inputs, tuple(saved), {"replay": replay}, backend, SCOPE.get(), packed.shape, packed.dtype)
-    _, versions = watched(given, inputs[: len(given)], 0)
+    _, noted = constants_among(given, inputs[: len(given)], 0)
     first = len(inputs) - len(constants)
-    node.versions = [*(versions or ()), *enumerate(constants, first)]
+    node.constants = [*noted, *((i, *what) for i, what in enumerate(constants, first))]
     return node
 
 
@@ -151,13 +153,13 @@ RECOMPUTE = Primitive(
 )
 
 
-def _read(outputs: list[Any], arguments: set[Any], begin: int) -> tuple[list[Leaf], list[Version]]:
+def _read(outputs: list[Any], arguments: set[Any], begin: int) -> tuple[list[Leaf], list[ConstantInput]]:
     """What the function read without being given it: leaves, and constants whose memory can be changed in place.
 
     Without the leaves that derivatives inside left.
     """
     found: list[Leaf] = []
-    constants: dict[int, Version] = {}
+    constants: dict[int, ConstantInput] = {}
     for node in ancestors([x.node for x in outputs]):
         if node.index < begin and not isinstance(node, Leaf):
             raise GraphError(
@@ -165,7 +167,8 @@ def _read(outputs: list[Any], arguments: set[Any], begin: int) -> tuple[list[Lea
             )
         if isinstance(node, Leaf) and node.open and node not in arguments:
             found.append(node)
-        constants.update((id(version), version) for _, version in node.versions or () if node.index > begin)
+        if node.index > begin:
+            constants.update((id(noted[1]), noted) for noted in constants_of(node) if noted[1] is not None)
     return found, list(constants.values())
 
 

@@ -10,11 +10,10 @@ from ..primitives import Primitive
 from .operands import SCALARS, as_operands, promote
 from .recorded import Recorded, describe
 from .scope import MODE, SCOPE
-from .tape import Node
-from .version import Version, new_index
+from .tape import ConstantInput, Constants, Node
+from .version import new_index
 
 NO_PARAMS: dict[str, Any] = {}
-Watched = list[tuple[int, Version]] | None
 
 _new: Any = object.__new__
 _mode, _scope = MODE.get, SCOPE.get
@@ -30,7 +29,7 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     # What nearly all operations read, one tensor or two, is looked at here; the general case takes a loop.
     arrays: Sequence[Any]
     nodes: Sequence[Node | None]
-    n, versions, narrow = len(inputs), None, None
+    n, constants, narrow = len(inputs), None, None
     if n == 1 and isinstance(x := inputs[0], Recorded):
         backend, arrays, nodes = x.backend, (x.array,), (x.node,)
         dtype, key = (None, 0b10) if x.node is None else (x.node.dtype, 0b11)
@@ -41,13 +40,13 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
         if left is not None:
             dtype, key = left.dtype, 0b111
             if right is None:
-                key, versions = watched(inputs, nodes, 0b101)
+                key, constants = _constant(y, 1, 0b101)
         elif right is not None:
-            dtype, (key, versions) = right.dtype, watched(inputs, nodes, 0b110)
+            dtype, (key, constants) = right.dtype, _constant(x, 0, 0b110)
         else:
             dtype, key = None, 0b100
     else:
-        inputs, backend, arrays, nodes, key, versions, dtype, narrow = _gather(primitive, inputs)
+        inputs, backend, arrays, nodes, key, constants, dtype, narrow = _gather(primitive, inputs)
     compute = backend.calls[primitive]
     try:
         if narrow is None and (dtype is not None or promote(primitive, arrays, backend) is arrays):
@@ -74,7 +73,7 @@ def apply(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any] = 
     node.saved = primitive.savers[key](out, arrays)
     node.index, node.scope = new_index(), _scope()
     node.backend, node.shape, node.dtype = backend, out.shape, dtype
-    node.versions = versions
+    node.constants = constants
     node.hooks = node.grad = None
     if mode.observers:
         for observer in mode.observers:
@@ -118,14 +117,14 @@ def _once(compute: Any, kind: Any, backend: Backend) -> Any:
 def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """What `apply` needs to know of its inputs, of which some may have to be made operands first.
 
-    Returns (inputs, backend, arrays, nodes, key, versions, dtype of a tracked input or None, narrow). The key has one
-    bit an input, the first input's lowest, set where a gradient is wanted, and a 1 above them all; see `watched` for
-    what becomes of it. `narrow` is the type of the result where numbers that are none of its own meet 16-bit floats;
-    else None.
+    Returns (inputs, backend, arrays, nodes, key, constants, dtype of a tracked input or None, narrow). The key has one
+    bit an input, the first input's lowest, set where a gradient is wanted, and a 1 above them all; `constants_among`
+    says what becomes of it. `narrow` is the type of the result where numbers that are none of its own meet 16-bit
+    floats; else None.
     """
-    backend = dtype = None
-    key, bit = 0, 1
-    numbers, narrow = False, None
+    backend = dtype = narrow = constant = None
+    key, bit, place = 0, 1, 0
+    numbers: list[float | None] = []
     arrays: list[Any] = []
     nodes: list[Node | None] = []
     for x in inputs:
@@ -136,6 +135,8 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...]:
             if node is not None:
                 key += bit
                 dtype = node.dtype
+            else:
+                constant, place = x, bit
             if backend is not x.backend:
                 if backend is not None:
                     raise _mixed(primitive, inputs)
@@ -143,33 +144,54 @@ def _gather(primitive: Primitive, inputs: Sequence[Any]) -> tuple[Any, ...]:
         elif x is None or type(x) in SCALARS:
             arrays.append(x)
             nodes.append(None)
-            numbers = True
+            numbers.append(x)
         else:
             return _gather(primitive, as_operands(primitive, inputs))
         bit += bit
+    key += bit
     if backend is None:
         return _gather(primitive, as_operands(primitive, inputs, all_tensors=True))
     if numbers and (dtype is None or dtype.itemsize == 2) and primitive.broadcasts:
         narrow = halves.narrow_type(arrays, compared=not primitive.differentiable)
-    return inputs, backend, arrays, tuple(nodes), *watched(inputs, nodes, key + bit), dtype, narrow
+    constants: Constants = None
+    if dtype is not None and (untracked := bit + bit - 1 - key):
+        if not place:
+            constants = numbers
+        elif untracked == place:
+            key, constants = _constant(constant, place.bit_length() - 1, key)
+        else:
+            key, constants = constants_among(inputs, nodes, key)
+    return inputs, backend, arrays, tuple(nodes), key, constants, dtype, narrow
 
 
-def watched(inputs: Sequence[Any], nodes: Sequence[Node | None], key: int) -> tuple[Any, Watched]:
-    """What is done about inputs without nodes, whose memory can be changed in place.
+def _constant(x: Any, i: int, key: int) -> tuple[Any, Constants]:
+    """What `constants_among` returns where input i alone has no node, and is a tensor."""
+    version, array = x.version, x.array
+    if version is not None and version.foreign:
+        return (key, 1 << i), (i, None, array.shape, array.dtype, id(array))
+    return key, (i, version, array.shape, array.dtype, id(array))
 
-    Returns what to look up the saver by, and (position, Version) of those inputs, or None if there are none. Foreign
-    memory is not watched: the saver copies it, and so is looked up by a pair of the key and these inputs' bits.
+
+def constants_among(inputs: Sequence[Any], nodes: Sequence[Node | None], key: int) -> tuple[Any, list[ConstantInput]]:
+    """What is done about inputs without nodes, whose memory can be changed in place, and what is noted of them.
+
+    Returns what to look up the saver by, and what becomes the node's `constants`. Foreign memory is not watched: the
+    saver copies it, and so is looked up by a pair of the key and these inputs' bits.
     """
-    found: Watched = None
+    found: list[ConstantInput] = []
     foreign = 0
     for i, node in enumerate(nodes):
-        if node is None and isinstance(x := inputs[i], Recorded) and (version := x.version) is not None:
-            if version.foreign:
+        if node is not None:
+            continue
+        x = inputs[i]
+        if type(x) in SCALARS:
+            found.append((i, None, None, x, 0))
+        elif x is not None:
+            version, array = x.version, x.array
+            if version is not None and version.foreign:
                 foreign |= 1 << i
-            elif found is None:
-                found = [(i, version)]
-            else:
-                found.append((i, version))
+                version = None
+            found.append((i, version, array.shape, array.dtype, id(array)))
     return (key, foreign) if foreign else key, found
 
 

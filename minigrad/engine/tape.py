@@ -30,6 +30,15 @@ class _Freed:
 FREED: Any = _Freed()
 
 
+# What a node notes of an input that has no node, without its array, which may go: the position; the Version of its
+# memory, if changes of it are watched; the shape; the dtype; and the `id` that the array had. For a number it is (the
+# position, None, None, the number, 0).
+ConstantInput = tuple[int, Version | None, tuple[int, ...] | None, Any, int]
+# None if there is nothing to note; a single tuple if that is all; the bare numbers, and None for inputs that were left
+# out, where no tensor is among them: it is written with every operation, and making tuples costs time.
+Constants = list[ConstantInput] | list[float | None] | ConstantInput | None
+
+
 class Node:
     """One recorded operation.
 
@@ -42,14 +51,14 @@ class Node:
         index: position on the tape; inputs always have smaller ones.
         scope: where it happened.
         shape, dtype: of the output.
-        versions: (position, Version) of constant inputs whose memory can be changed in place; None if there are none.
-            The versions of other inputs are found through their nodes.
+        constants: what is known of inputs that no gradient goes to, to be read with `constants_of`; None if nothing is.
         hooks: functions (node, gradient) -> replacement or None, called when the gradient is complete.
         grad: the gradient, for leaves and for tensors that were asked to retain it.
     """
 
     __slots__ = (
         "backend",
+        "constants",
         "dtype",
         "grad",
         "hooks",
@@ -60,7 +69,6 @@ class Node:
         "saved",
         "scope",
         "shape",
-        "versions",
     )
 
     def __init__(
@@ -83,7 +91,7 @@ class Node:
         self.scope = scope
         self.shape = shape
         self.dtype = dtype
-        self.versions: list[tuple[int, Version]] | None = None
+        self.constants: Constants = None
         self.hooks: Hooks | None = None
         self.grad: Any = None
 
@@ -307,7 +315,7 @@ def check_saved(node: Node) -> None:
             f"the arrays that backward needs for {node!r} were freed by an earlier backward(); "
             "use backward(retain_graph=True) the first time to go through the same graph twice"
         )
-    versions = list(node.versions or ())
+    versions = [(i, version) for i, version, *_ in constants_of(node) if version is not None]
     for i, maker in enumerate(node.inputs):
         if node.saved[1 + i] is None:
             continue
@@ -321,6 +329,19 @@ def check_saved(node: Node) -> None:
                 f"input {node.primitive.input_name(i)} of {node!r} was changed in place by {version.changed_by} after "
                 "that, and backward needs the old values; call backward() before the change, or use a copy"
             )
+
+
+def constants_of(node: Node) -> list[ConstantInput]:
+    """What a node noted of its inputs without nodes; nothing of an input that was left out."""
+    known: Any = node.constants
+    if not known:
+        return []
+    if isinstance(known, tuple):
+        return [known]
+    if isinstance(known[0], tuple):
+        return known
+    places = [i for i, maker in enumerate(node.inputs) if maker is None]
+    return [(i, None, None, x, 0) for i, x in zip(places, known, strict=True) if x is not None]
 
 
 def ancestors(outputs: Iterable[Node]) -> list[Node]:

@@ -70,7 +70,8 @@ class Entry:
     Attributes:
         number: the position on this tape.
         node: the recorded node.
-        inputs: for each input the number of its line; None for what is neither recorded nor a tensor (a scalar).
+        inputs: for each input the number of its line; None for what is neither recorded nor a tensor: a number, which
+            the node's `constants` tell, or one that was left out. Then those of the arrays in an index.
         saved_bytes: memory that this node is the first to keep alive for backward; parameters do not count.
         grad_norm: the Euclidean norm of its gradient, after backward.
         source: the line of the program that recorded it; value, grad: what the value and, after backward, the gradient

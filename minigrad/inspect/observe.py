@@ -11,11 +11,12 @@ import numpy as np
 
 from .. import dtypes
 from ..backends.deferred import DEFERRED
-from ..engine.recorded import Recorded
+from ..engine.recorded import Recorded, wrap
 from ..engine.scope import MODE, SCOPE, Mode
 from ..engine.tape import Node
 from ..engine.version import memory_of
 from .entry import Constant, Entry, norm_of, summary
+from .given import arrays_in
 from .source import calling_line
 from .table import as_html, table
 
@@ -90,8 +91,10 @@ class Tape(Observer):
         return self.entries[i]
 
     def on_record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
-        numbers = tuple(self._line_of(x) if isinstance(x, Recorded) else None for x in inputs)
-        self._append(node, numbers, self._new_bytes(node, inputs), out)
+        numbers = [self._line_of(x) if isinstance(x, Recorded) else None for x in inputs]
+        if node.params:
+            numbers += [self._line_of(wrap(array, node.backend)) for array in arrays_in(node.params)]
+        self._append(node, tuple(numbers), self._new_bytes(node, inputs), out)
 
     @property
     def saved_bytes(self) -> int:
@@ -104,6 +107,11 @@ class Tape(Observer):
             key = id(x.array)
             return self._numbers[key] if key in self._constants else None
         return self._numbers.get(x.node.index)
+
+    @property
+    def constants(self) -> dict[int, int]:
+        """The numbers of the constants' lines, by the `id` of their arrays, which the tape holds."""
+        return {key: self._numbers[key] for key in self._constants}
 
     def _line_of(self, x: Recorded) -> int:
         key = id(x.array) if x.node is None else x.node.index

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .entry import Entry
 from .formulas import shape_text
+from .given import numbers_of
 from .markup import html_table
 from .repeats import Repeat, Repeats
 
@@ -81,12 +82,19 @@ def _cells(entry: Entry) -> Cells:
         f"%{entry.number}",
         str(node.scope) if node.scope.parent is not None else "",
         node.name,
-        " ".join("." if i is None else f"%{i}" for i in entry.inputs),
+        " ".join(_inputs(entry)),
         shape_text(node.shape),
         str(node.dtype),
         str(entry.saved_bytes or ""),
         "" if entry.grad_norm is None else f"{entry.grad_norm:.4g}",
     )
+
+
+def _inputs(entry: Entry) -> Iterator[str]:
+    """The inputs of a line: the numbers of other lines, numbers of the program as they are, a dot for one left out."""
+    numbers = numbers_of(entry.node)
+    for place, i in enumerate(entry.inputs):
+        yield numbers.get(place, ".") if i is None else f"%{i}"
 
 
 def _widths(names: Cells, rows: Sequence[Cells], width: int) -> list[int]:

@@ -63,11 +63,32 @@ def test_a_tape_counts_constants_that_are_kept():
     assert tape.saved_bytes == 400
 
 
-def test_scalars_stand_as_dots():
+def test_numbers_stand_where_they_are_read_and_dots_for_what_was_left_out():
     x = leaf(1.0)
     with mg.Tape() as tape:
         2 * x
-    assert str(tape).splitlines()[-1].split() == ["%1", "multiply", ".", "%0", "scalar", "float64"]
+        1 / x - 0.125
+        mg.clip(x, None, 3.0)
+    rows = [line.split() for line in str(tape).splitlines()[3:]]
+    assert [row[1:-2] for row in rows] == [
+        ["multiply", "2", "%0"],
+        ["divide", "1", "%0"],
+        ["subtract", "%2", "0.125"],
+        ["clip", "%0", ".", "3"],
+    ]
+
+
+def test_the_arrays_of_an_index_have_lines():
+    x = leaf(1.0, 2.0, 3.0)
+    with mg.Tape() as tape:
+        x[mg.tensor([0, 2, 2])] + x[1]
+    rows = [line.split() for line in str(tape).splitlines()[3:]]
+    assert [row[1:] for row in rows] == [
+        ["constant", "3", "int64"],
+        ["getitem", "%0", "%1", "3", "float64"],
+        ["getitem", "%0", "scalar", "float64"],
+        ["add", "%2", "%3", "3", "float64"],
+    ]
 
 
 def test_tapes_nest_and_see_their_own_thread_only():

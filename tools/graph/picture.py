@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from minigrad.inspect.graph.from_tape import build, ids_of
 from minigrad.inspect.graph.model import Graph
+from minigrad.inspect.graph.variables import variables_of
 from minigrad.inspect.observe import Tape
 from minigrad.nn import Module
 from minigrad.tensors.tensor import Tensor
@@ -146,7 +148,7 @@ def draw(
     """
     format = format if path is None else _format_of(Path(path), format)
     recorded = _recorded(source, inputs, gradients or show != "forward" or format == "html")
-    graph = build(recorded, names, details=format in WHOLE)
+    graph = build(recorded, names, details=format in WHOLE, variables=variables_of(sys._getframe(1)))
     limits = _find(start, recorded, graph, "start"), _find(end, recorded, graph, "end")
     shown = view(graph, depth, steps, show, *limits)
     picture = Picture(graph, shown, to_dot(shown, title, legend, gradients), title, show, format == "html")

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...engine.recording import gc_paused
 from ...engine.scope import Scope
-from ...engine.tape import Leaf, Node, ancestors
+from ...engine.tape import FREED, Leaf, Node, ancestors, constants_of
 from ...tensors.tensor import Tensor
-from ..entry import Entry, Summary, norm_of, summary
-from ..observe import Constant, Tape
+from ..entry import Constant, Entry, Summary, norm_of, summary
+from ..given import arrays_in, with_numbers
+from ..observe import Tape
 from .chains import BACKWARD, Chain, Place
 from .kept import note_kept
 from .model import Graph, GraphEdge, GraphNode, place_leaves, shape_text
+from .variables import Names, names_among, variables_of
 
 
 def build(
-    source: Tensor | Tape | Graph | Iterable[Tensor], names: Mapping[str, Tensor] | None = None, details: bool = False
+    source: Tensor | Tape | Graph | Iterable[Tensor],
+    names: Mapping[str, Tensor] | None = None,
+    details: bool = False,
+    variables: Mapping[str, Any] | None = None,
 ) -> Graph:
     """The graph behind tensors, or on a tape.
 
     Args:
-        source: a tensor that was computed (or several), whose whole history is taken; or a `Tape`, which knows
-            constants, saved bytes and gradient norms as well. A Graph is returned as it is.
+        source: a tensor that was computed (or several), whose whole history is taken; or a `Tape`, which knows saved
+            bytes and gradient norms as well. A Graph is returned as it is.
         names: names for leaves that have none, as for the weights of a cell written without a module.
         details: without a tape, also tell what nodes keep for backward: bytes, and values in a few numbers.
+        variables: by name; outputs and data that are one of them are called so. By default those of the caller.
+
+    Data that no gradient flows to is there for each operation that reads it. A tape knows what is the same array;
+    without one, an array that is read several times in one time step is one node.
 
     Raises:
         TypeError: the source is none of these.
@@ -34,12 +45,14 @@ def build(
     if isinstance(source, Graph):
         return source
     named = {id(t.node): name for name, t in (names or {}).items() if t.node is not None}
+    called = names_among(variables_of(sys._getframe(1)) if variables is None else variables)
+    given = {id(t.array): name for name, t in (names or {}).items() if t.node is None}
     with gc_paused():  # thousands of new nodes, and no cycles
-        return _built(source, named, details)
+        return _built(source, named, {**called, **given}, details)
 
 
-def _built(source: Tensor | Tape | Iterable[Tensor], named: Mapping[int, str], details: bool) -> Graph:
-    lines, outputs = _lines(source)
+def _built(source: Tensor | Tape | Iterable[Tensor], named: Names, called: Names, details: bool) -> Graph:
+    lines, outputs, constants = _lines(source, called)
     if details and not isinstance(source, Tape):
         note_kept(lines)
     graph = Graph()
@@ -47,6 +60,8 @@ def _built(source: Tensor | Tape | Iterable[Tensor], named: Mapping[int, str], d
     for entry in lines:
         made = _graph_node(entry, entry.number in outputs, named, chains)
         made.saved_bytes = entry.saved_bytes if details or isinstance(source, Tape) else None
+        if made.kind in ("data", "output"):
+            made.name = constants.get(entry.number, "") or called.get(id(entry.node), "")
         graph.nodes.append(made)
         for operand, i in enumerate(entry.inputs):
             if i is not None:
@@ -59,29 +74,90 @@ def _built(source: Tensor | Tape | Iterable[Tensor], named: Mapping[int, str], d
     return graph
 
 
-def _lines(source: Tensor | Tape | Iterable[Tensor]) -> tuple[list[Entry], set[int]]:
-    """What was recorded, with the numbers that become the ids of nodes; and the numbers of the outputs."""
+def _lines(source: Tensor | Tape | Iterable[Tensor], called: Names) -> tuple[list[Entry], set[int], dict[int, str]]:
+    """What was recorded, with the numbers that become the ids of nodes.
+
+    Also the numbers of the outputs, and the names of constants by their numbers.
+    """
     if isinstance(source, Tape):
         lines = list(source)
         if not lines:
             raise ValueError("the tape is empty: no operation on a tensor that requires gradients ran inside it")
         read = {i for entry in lines for i in entry.inputs}
-        return lines, {e.number for e in lines if e.node.primitive is not None and e.number not in read}
+        outputs = {e.number for e in lines if e.node.primitive is not None and e.number not in read}
+        return lines, outputs, {i: called[key] for key, i in source.constants.items() if key in called}
     found = _nodes_of(source)
-    nodes = _leaves_where_read(ancestors(found))
-    position = {node: i for i, node in enumerate(nodes)}
-    lines = [
-        Entry(i, node, tuple(None if p is None else position[p] for p in node.inputs), 0)
-        for i, node in enumerate(nodes)
-    ]
-    return lines, {position[node] for node in found if node.primitive is not None}
+    reader = _Reader(called)
+    for node in _leaves_where_read(ancestors(found)):
+        reader.read(node)
+    return reader.lines, {reader.numbers[node] for node in found if node.primitive is not None}, reader.names
+
+
+class _Reader:
+    """Makes the lines of a tape of nodes that come in the order of recording, with the constants that they read.
+
+    Attributes:
+        lines: made so far.
+        numbers: those of the lines, by node.
+        names: those of constants that are called something, by the numbers of their lines.
+    """
+
+    def __init__(self, called: Names) -> None:
+        self.lines: list[Entry] = []
+        self.numbers: dict[Node | None, int] = {}
+        self.names: dict[int, str] = {}
+        self._called = called
+        self._constants: dict[tuple[Any, ...], int] = {}
+        self._steps: dict[Scope, Scope | None] = {}  # the outermost time step around a scope
+
+    def read(self, node: Node) -> None:
+        """The line of one more node, after those of its constants."""
+        inputs = [*map(self.numbers.get, node.inputs)]
+        if node.constants:
+            for i, version, shape, dtype, key in constants_of(node):
+                if shape is not None:
+                    inputs[i] = self._constant(node, i, version, shape, dtype, key)
+        if node.params:
+            inputs += [self._add(_constant(node, a.shape, a.dtype), ()) for a in arrays_in(node.params)]
+        self.numbers[node] = self._add(node, tuple(inputs))
+
+    def _add(self, node: Node, inputs: tuple[int | None, ...]) -> int:
+        number = len(self.lines)
+        self.lines.append(Entry(number, node, inputs, 0))
+        return number
+
+    def _constant(self, node: Node, i: int, version: Any, shape: Any, dtype: Any, key: int) -> int:
+        """The line of a constant. The same one if a node of the same time step has read it before.
+
+        An `id` tells that, as the array is kept from its first reader to the second; if neither keeps it, another array
+        of the same memory and shape might have got it.
+        """
+        kept = None if node.saved is FREED else node.saved[1 + i]
+        same = (key, id(version), shape, self._step_of(node.scope))
+        if same in self._constants:
+            return self._constants[same]
+        number = self._constants[same] = self._add(_constant(node, shape, dtype), ())
+        if hasattr(kept, "shape") and id(kept) in self._called:
+            self.names[number] = self._called[id(kept)]
+        return number
+
+    def _step_of(self, scope: Scope) -> Scope | None:
+        if scope not in self._steps:
+            steps = [each for each in scope.chain() if each.step is not None]
+            self._steps[scope] = steps[0] if steps else None
+        return self._steps[scope]
+
+
+def _constant(node: Node, shape: tuple[int, ...], dtype: Any) -> Constant:
+    """What stands for a constant that a node read."""
+    return Constant(None, (), None, {}, node.backend, node.scope, shape, dtype)
 
 
 def ids_of(source: Tensor | Tape | Iterable[Tensor], tensors: Iterable[Tensor]) -> list[int | None]:
     """The ids that tensors have in the graph of a source: None for those that are not in it."""
     if isinstance(source, Tape):
         return [source.number_of(t) for t in tensors]
-    numbers = {entry.node: entry.number for entry in _lines(source)[0]}
+    numbers = {entry.node: entry.number for entry in _lines(source, {})[0]}
     return [None if t.node is None else numbers.get(t.node) for t in tensors]
 
 
@@ -128,7 +204,7 @@ def _graph_node(entry: Entry, output: bool, named: Mapping[int, str], chains: _C
         label=label,
         scope=chains.of(node.scope) if node.primitive is not None else (),
         shape=tuple(node.shape),
-        dtype=str(node.dtype),
+        dtype=_dtype_text(node.dtype),
         detail=_detail(node),
         backward=node.scope.backward,
         grad_norm=norm,
@@ -137,6 +213,11 @@ def _graph_node(entry: Entry, output: bool, named: Mapping[int, str], chains: _C
         source="" if entry.source is None else str(entry.source),
         code="" if entry.source is None else entry.source.text,
     )
+
+
+@functools.cache
+def _dtype_text(dtype: Any) -> str:
+    return str(dtype)
 
 
 def _kept_gradient(node: Node) -> tuple[float, Summary | None]:
@@ -190,12 +271,12 @@ _BACKWARD = Place(BACKWARD, None)
 
 
 def _detail(node: Node) -> str:
-    if node.primitive is None or not node.params:
+    if node.primitive is None or not (node.params or node.constants):
         return ""
-    if set(node.params) == {"index"}:
+    if node.params.keys() == {"index"}:
         return index_text(node.params["index"])
-    chosen = {name: value for name, value in node.params.items() if not _says_nothing(value)}
-    return ", ".join(f"{name}={_short(value)}" for name, value in chosen.items())
+    chosen = [f"{name}={_short(value)}" for name, value in node.params.items() if not _says_nothing(value)]
+    return ", ".join([text for text in (with_numbers(node), *chosen) if text])
 
 
 def index_text(index: Any) -> str:

@@ -21,6 +21,7 @@ from .chains import Chain, Place, common, step_from
 # What a node can be. What is neither does not come from the tape, but from folding.
 OPERATIONS = ("operation", "output")
 LEAVES = ("parameter", "data")
+CONSTANT = "constant"  # the label of data that no gradient flows to
 KINDS = (*OPERATIONS, *LEAVES, "module", "state", "ellipsis")
 
 
@@ -36,7 +37,8 @@ class GraphNode:
         shape: of the output; None for what stands for several operations.
         dtype: of the output, as text; empty for what stands for several operations.
         detail: the settings of an operation in short, such as `axis=0`; empty if there are none.
-        name: the full name of a parameter: the path of the scope it is used in, and its label.
+        name: the full name of a parameter: the path of the scope it is used in, and its label; of an output and of data
+            that of the variable that is this tensor. Empty if it is not known.
         backward: whether a derivative rule recorded it (`create_graph=True`).
         saved_bytes: memory it keeps alive for backward; None if that was not measured.
         grad_norm: the Euclidean norm of its gradient; None if there is none, or it was not kept.
@@ -66,6 +68,11 @@ class GraphNode:
     count: int = 1
     repeats: int = 1
     parameters: tuple[str, ...] = ()
+
+    @property
+    def constant(self) -> bool:
+        """Whether this is data that no gradient flows to."""
+        return self.kind == "data" and self.label == CONSTANT
 
     @property
     def behind_box(self) -> bool:
@@ -216,7 +223,8 @@ def place_leaves(graph: Graph) -> None:
         if leaf.id not in places:
             places[leaf.id] = user.scope
             path = ".".join(place.name for place in user.scope if place.name)
-            leaf.name = leaf.name or (f"{path}.{leaf.label}" if path else leaf.label)
+            if leaf.kind == "parameter":
+                leaf.name = leaf.name or (f"{path}.{leaf.label}" if path else leaf.label)
         else:
             chain = places[leaf.id]
             places[leaf.id] = chain[: common(chain, user.scope)]

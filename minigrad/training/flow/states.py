@@ -115,9 +115,9 @@ def _whole(graph: Graph, tape: Tape) -> dict[int, int]:
         if node.label != "getitem" or not node.scope or node.scope[-1].step is None:
             continue
         index = tape[node.id].node.params["index"]
-        (source,) = [i for i in tape[node.id].inputs if i is not None]
+        source = tape[node.id].inputs[0]
         first_rows = isinstance(index, slice) and index.start is None and index.step is None
-        if first_rows and nodes[source].scope[: len(node.scope)] == node.scope:
+        if first_rows and source is not None and nodes[source].scope[: len(node.scope)] == node.scope:
             found[node.id] = source
     return found
 

@@ -52,6 +52,7 @@ class Router:
         self._strips = [(bottom - STUB, top + CLEAR + 1) for bottom, top in layout.strips]
         self._frames: dict[Chain, Frame] = {frame.chain: frame for frame in layout.frames}
         self._tracks: dict[float, list[int]] = defaultdict(list)
+        self._fed = {edge.target for edge in graph.edges if self._nodes[edge.source].constant}
 
     def route(self, edge: GraphEdge) -> Route:
         """The way of an edge: of a few simple ones the first that no node is in the way of."""
@@ -67,7 +68,9 @@ class Router:
         rows = self._rows[edge.source], self._rows[edge.target]
         above, below = self._strips[rows[0]][1], self._strips[rows[1]][0]
         boxes = self.obstacles.boxes
-        ends = Ends(source, target, boxes[edge.source], boxes[edge.target], rows, above, below)
+        ends = Ends(
+            source, target, boxes[edge.source], boxes[edge.target], rows, above, below, edge.target in self._fed
+        )
         if is_loop(edge, self._nodes):
             yield ends.loop()
         elif in_backward(source.scope) != in_backward(target.scope):  # up and down between the two passes
@@ -105,6 +108,7 @@ class Ends:
         here, there: their boxes.
         rows: theirs.
         above, below: heights at which no node stands: above the row of the source, and below that of the target.
+        fed: whether data stands right below the target, as a rule: lines of parameters pass beside it.
     """
 
     source: GraphNode
@@ -114,6 +118,7 @@ class Ends:
     rows: tuple[int, int]
     above: float
     below: float
+    fed: bool
 
     @property
     def in_one_step(self) -> bool:
@@ -135,9 +140,9 @@ class Ends:
         """Where values arrive: in the middle, but parameters beside the values."""
         x0, x1 = self.here.x, self.there.x
         straight = self.target.kind in ("operation", "module", "output")
-        if self.source.kind != "parameter" or not straight or abs(x0 - x1) < 1.0:
+        if self.source.kind != "parameter" or not straight or (abs(x0 - x1) < 1.0 and not self.fed):
             return x1
-        offset = self.there.width / 4
+        offset = self.there.width * (0.375 if self.fed else 0.25)
         return x1 - offset if x0 < x1 else x1 + offset
 
     def loop(self) -> list[Point]:
@@ -191,9 +196,8 @@ def upwards(ends: Ends, strips: list[tuple[float, float]]) -> Iterator[list[Poin
         [start, (x0, strips[below][1]), (x1, strips[above][0]), end]
         for below, above in ((low, high), (high - 1, high), (low, low + 1))
     )
-    # The lines of a parameter to all the steps stay together as long as they can.
-    yield from (late, slant) if ends.source.kind == "parameter" else (slant, late)
-    yield early
+    # The lines of a parameter to all the steps stay together as long as they can, and go up beside what stands below.
+    yield from (late, early, slant) if ends.source.kind == "parameter" else (slant, late, early)
 
 
 def around(ends: Ends, obstacles: Obstacles) -> Iterator[list[Point]]:

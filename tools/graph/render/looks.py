@@ -17,6 +17,7 @@ FAINT = "#5A5A5A"
 TEXT, SMALL = 11, 8  # font sizes in points
 CARD = 3.0  # how far each outline of folded steps stands behind the one before it, in points
 CARDS = 2
+QUIET = (1.0, 16.0, 5.0)  # the room of data that no gradient flows to, see `Look`
 RING = 4.0  # how far the second border stands around the first, in points
 
 
@@ -71,7 +72,7 @@ def size_of(node: GraphNode) -> tuple[float, float]:
     width = max([width, *(text_width(text, SMALL) + 6 for text in _badges(node))])
     height += 15 * len(_badges(node))
     look = look_of(node)
-    stretch, extra_x, extra_y = look.room
+    stretch, extra_x, extra_y = QUIET if node.constant else look.room
     around = 2 * RING * (look.rings - 1)
     return max(28.0, width * stretch + extra_x) + around, height * stretch + extra_y + around
 
@@ -83,12 +84,23 @@ def text_lines(node: GraphNode) -> list[tuple[str, float]]:
         return [(text, TEXT) for text in node.parameters or (f"{node.label} {shape}",)]
     if node.kind == "ellipsis":
         return [("⋯", 2 * TEXT), (node.label, TEXT)]
+    if node.constant:
+        return [(" ".join(part for part in (node.name, constant_text(node)) if part), SMALL)]
+    if node.name and node.kind in ("output", "data"):
+        said = (node.label, node.detail) if node.kind == "output" else (shape,)
+        return [(node.name, TEXT), (shortened(" ".join(said).strip()), SMALL)]
     lines: list[tuple[str, float]] = [(node.label or "step", TEXT)]
     if node.detail:
         lines.append((shortened(node.detail), SMALL))
     elif node.kind in ("data", "state") and shape:
         lines.append((shape, SMALL))
     return lines
+
+
+def constant_text(node: GraphNode) -> str:
+    """The shape of data that no gradient flows to, and what it holds if that is not floats: `int64 16×32`."""
+    shape = shape_text(node.shape)
+    return shape if "float" in node.dtype else f"{node.dtype} {shape}".strip()
 
 
 def _badges(node: GraphNode) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def with_derivatives(graph: Graph) -> Graph:
 
 def _wants_gradients(node: GraphNode) -> bool:
     """Constants get none; what was recorded does, because something that it was computed from wants them."""
-    return not (node.kind == "data" and node.label == "constant")
+    return not node.constant
 
 
 def _beginnings(graph: Graph, users: dict[int, list[int]]) -> list[int]:
