@@ -23,7 +23,7 @@ help:
 	@echo "Options of a command: make test ARGS=\"-k tape\". Another Python: make venv PYTHON=python3.12."
 
 demo: $(INSTALLED)
-	$(BIN)/minigrad train char-lm --out out/char-lm $(ARGS)
+	$(BIN)/minigrad train char-lm --out out/char-lm $(if $(findstring --overwrite,$(ARGS)),,--resume) $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)

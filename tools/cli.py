@@ -1,20 +1,25 @@
 """The entry point of the command line: runs a command, and turns errors into one line and an exit status.
 
-Errors that a user can cause end in one line on stderr and exit status 1, wrong usage in 2, Ctrl-C in 130. `--debug`
-before the command shows the traceback instead. The commands themselves are in `commands`.
+Errors that a user can cause end in one line on stderr and exit status 1, wrong usage in 2, Ctrl-C in 130, and other
+requests to end in 128 and the number of the signal. `--debug` before the command shows the traceback of an error. The
+commands themselves are in `commands`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from minigrad import BackendError, GraphError
 from minigrad.extras import install
 from minigrad.training.terminal import escaping
 
 INTERRUPTED = 130  # as shells report it
+ENDED = {INTERRUPTED: "interrupted", 143: "terminated", 129: "hung up"}
 
 # What users can cause: wrong values and files, packages and devices that are not there.
 USER_ERRORS = (OSError, ValueError, ImportError, BackendError, GraphError)
@@ -22,11 +27,18 @@ USER_ERRORS = (OSError, ValueError, ImportError, BackendError, GraphError)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line with these arguments (by default, those of the process). Returns the exit status."""
-    with escaping():
+    with escaping(), _warnings_in_a_line():
         return _run(list(sys.argv[1:] if argv is None else argv))
 
 
 def _run(arguments: list[str]) -> int:
+    try:
+        return _status(arguments)
+    except KeyboardInterrupt:
+        return _ended(INTERRUPTED)
+
+
+def _status(arguments: list[str]) -> int:
     try:
         from .commands import build
     except ImportError as error:
@@ -38,10 +50,8 @@ def _run(arguments: list[str]) -> int:
         status = build()(args=arguments, prog_name="minigrad", standalone_mode=False)
     except Exception as error:
         return _failed(error, debug="--debug" in arguments)
-    except KeyboardInterrupt:
-        return _interrupted()
-    if status == INTERRUPTED:  # typer catches Ctrl-C silently
-        return _interrupted()
+    if status in ENDED:  # typer catches Ctrl-C silently
+        return _ended(status)
     return status if isinstance(status, int) else 0
 
 
@@ -52,8 +62,7 @@ def _failed(error: Exception, debug: bool) -> int:
         show()
         return int(error.exit_code)
     if isinstance(error, BrokenPipeError):
-        # The reader has gone, as in `minigrad sample | head`. Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_nowhere(sys.stdout)  # the reader has gone, as in `minigrad sample | head`
         return 1
     if debug or not isinstance(error, USER_ERRORS):
         raise error
@@ -61,9 +70,29 @@ def _failed(error: Exception, debug: bool) -> int:
     return 1
 
 
-def _interrupted() -> int:
-    print("minigrad: interrupted", file=sys.stderr)
-    return INTERRUPTED
+def _ended(status: int) -> int:
+    try:
+        print(f"minigrad: {ENDED[status]}", file=sys.stderr, flush=True)
+    except OSError:  # the terminal has gone
+        _print_nowhere(sys.stdout, sys.stderr)
+    return status
+
+
+def _print_nowhere(*streams: Any) -> None:
+    """Python complains when it flushes at exit and nobody reads what was printed."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Inside, a warning is a line as errors are, without the place in the program."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"minigrad: {' '.join(str(message).split())}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 if __name__ == "__main__":

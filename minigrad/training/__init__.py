@@ -10,15 +10,15 @@ from ..advice.missing import on_missing
 
 if TYPE_CHECKING:
     from .files import load, save
-    from .predictions import Prediction
+    from .fitting import fit
+    from .keeping.results import drawn
     from .settings import Settings, setting
     from .task import Task
-    from .trainer import Trainer, fit
+    from .trainer import Trainer
     from .watchers import End, Step, Training, Validation, Watcher
 
 __all__ = [
     "End",
-    "Prediction",
     "Settings",
     "Step",
     "Task",
@@ -26,6 +26,7 @@ __all__ = [
     "Training",
     "Validation",
     "Watcher",
+    "drawn",
     "fit",
     "load",
     "save",
@@ -34,10 +35,11 @@ __all__ = [
 
 LATER = {
     "files": "load save",
-    "predictions": "Prediction",
+    "fitting": "fit",
+    "keeping.results": "drawn",
     "settings": "Settings setting",
     "task": "Task",
-    "trainer": "Trainer fit",
+    "trainer": "Trainer",
     "watchers": "End Step Training Validation Watcher",
 }
 

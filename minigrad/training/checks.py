@@ -9,6 +9,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from .caller import named
 from .task import Task
 from .watchers import Watcher
 
@@ -93,7 +94,7 @@ def judged(task: Task, measures: Mapping[str, float]) -> float | None:
     """The measure that decides something; None if nothing is to be decided. Raises ValueError if it is lacking."""
     uses = {
         "which weights to keep": task.kept is not None,
-        "when --patience ends": task.settings.patience > 0,
+        f"when {named('patience')} ends": task.settings.patience > 0,
         "the learning rate": isinstance(task.schedule, ReduceLROnPlateau),
     }
     purpose = next((use for use, wanted in uses.items() if wanted), None)

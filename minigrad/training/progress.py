@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class Display(Watcher):
         if end.how == "stopped early":
             self._say(end.said)
         if self._bar is not None:
-            self._bar.live.stop()
+            with suppress(OSError):  # the terminal may have gone
+                self._bar.live.stop()
 
     def _say(self, text: str) -> None:
         """Print a line, or several, above the bar."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -155,6 +157,21 @@ class Task:
         """What the kept weights reach at the end (on the test set, if there is one), as plain data."""
         return {}
 
+    def reached(self, results: Mapping[str, Any]) -> Iterable[tuple[str, Any, str]]:
+        """What is told of the results at the end, beside what to compare it with: names, values and units.
+
+        By default all numbers of the results, and the levels.
+        """
+        for name, value in results.items():
+            if isinstance(value, float | np.floating):
+                yield name.replace("_", " "), float(value), self.unit if name == self.shown else ""
+        for name, value in self.levels:
+            yield name, value, self.unit
+
+    def next_commands(self, out: Path) -> list[str]:
+        """Commands that are worth trying next with what a run has left in a directory, as they are typed."""
+        return []
+
     def about(self) -> dict[str, Any]:
         """Plain data that is needed to rebuild the model, such as its sizes and vocabulary."""
         return {}
@@ -175,6 +192,7 @@ class Task:
     def write(self, out: Path) -> list[Path]:
         """Write something to look at or to listen to, made with the kept weights. Returns the paths.
 
-        Operations are recorded, so that graphs can be drawn.
+        Operations are recorded, so that graphs can be drawn. An error ends no training, but what follows it is not
+        written: so draw each picture with `training.drawn(draw, path, ...)`, which returns its path, or nothing.
         """
         return []

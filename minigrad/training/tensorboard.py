@@ -8,7 +8,7 @@ from typing import Any
 from minigrad import nn
 from minigrad.extras import extra
 
-from .settings import writable
+from .keeping.folder import made
 from .watchers import End, Step, Training, Validation, Watcher
 
 
@@ -33,7 +33,8 @@ class TensorBoard(Watcher):
         self.directory = directory
         self._make = extra("tensorboardX", "event files need tensorboardX", "tensorboard").SummaryWriter
         self._writer: Any = None
-        writable(directory)
+        self._made = made(directory)
+        self._made.__enter__()
 
     def begin(self, training: Training) -> None:
         self._model: nn.Module = training.task.model
@@ -65,3 +66,6 @@ class TensorBoard(Watcher):
     def end(self, end: End) -> None:
         if self._writer is not None:
             self._writer.close()
+
+    def close(self) -> None:
+        self._made.__exit__(None, None, None)

@@ -5,14 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 ESCAPED = "backslashreplace"
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
 def say(text: Any) -> None:
     """Print a line at once."""
-    print(shown(text), flush=True)
+    if not _silent.get():
+        print(shown(text), flush=True)
+
+
+@contextmanager
+def silenced(silent: bool = True) -> Iterator[None]:
+    """Inside, `say` prints nothing."""
+    token = _silent.set(silent or _silent.get())
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def shown(text: Any, stream: Any = None) -> str:

@@ -1,101 +1,103 @@
-"""Training as all programs do it: a program says what is to be learned, a `Task`, and the `Trainer` does the rest.
+"""The training loop of all programs: steps, validation, keeping the best weights, early stopping, and checkpoints.
 
-The rest is: steps, validation, keeping the best weights, early stopping, checkpoints to go on from, Ctrl-C, and the
-files at the end. Watchers are told what happens: the log, the display, and those that the settings ask for.
+A program says what is to be learned, a `Task`; where a training stands is a `State`, and a `Trainer` moves it on.
+Watchers are told what happens: the log, the display, and those that the settings ask for. `fitting` is around it.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
-
-import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim, tree
 from minigrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import checkpoints, checks, divergence, files
+from .caller import given, named
 from .flow import GradientFlow, gradient_flow
-from .progress import Display, plot_curve
-from .settings import S, Settings, writable
+from .keeping import folder, results
+from .keeping.interrupts import Interrupts, Terminated
+from .keeping.state import State, judgeable, weights
+from .progress import Display
 from .task import Task
 from .terminal import say
 from .watchers import LOG, End, Log, Step, Training, Validation, View, Watcher
 
-HISTORY = ("losses", "norms", "validations", "best", "epoch", "position", "seconds")  # of a Trainer, for checkpoints
+NOTED = 1.0  # seconds between two notes of the state in memory, where an interrupt may come at any time
 
 
-class Trainer:
+class Trainer(State):
     """Trains a task.
 
     Args:
         task: what is to be learned.
         out: the directory for the log and the checkpoints; None writes nothing.
         watchers: who else is told what happens, beside the log and the display.
+        interrupts: where signals wait; None: KeyboardInterrupt may come at any time.
 
-    Attributes:
-        step: how many steps were taken. losses, norms: the loss and the gradient's norm of each.
-        validations: what was measured: {"step": n, measure: value, ...}.
-        epoch, position: which batch is next.
-        seconds: the time that the steps took.
+    Attributes are those of `State`, and `saved`: the step of the checkpoint that is there, None if there is none.
+
+    Raises FileExistsError for a directory with a run in it that is neither to go on nor to be overwritten.
     """
 
-    def __init__(self, task: Task, out: Path | None = None, watchers: Sequence[Watcher] = ()) -> None:
-        checks.task(task)
-        self.task, self.settings, self.out = task, task.settings, out
-        self.losses: list[float] = []
-        self.norms: list[float] = []
-        self.validations: list[dict[str, Any]] = []
-        self.best: dict[str, Any] | None = None  # of the validations: {"value", "step", "weights": arrays or None}
-        self._stopping = optim.EarlyStopping(self.settings.patience or math.inf, task.judged()[1])
-        self.epoch = self.position = 0
-        self.seconds = 0.0
-        self._batches: Iterator[Any] = checks.batches(task, 0)
-        self._watchers: list[Watcher] = [Display(), *checks.watchers(watchers)]
+    def __init__(
+        self,
+        task: Task,
+        out: Path | None = None,
+        watchers: Sequence[Watcher] = (),
+        interrupts: Interrupts | None = None,
+    ) -> None:
+        super().__init__(task)
+        self.out = out
+        self.saved: int | None = None
+        self._interrupts = Interrupts() if interrupts is None else interrupts
+        self._saved_at = self._noted_at = -math.inf
+        self._note: dict[str, Any] | None = None  # the state between two steps, to go back to
+        self._between = True  # whether the state is that between two steps
+        self._watchers: list[Watcher] = [*([] if self.settings.quiet else [Display()]), *checks.watchers(watchers)]
         if out is not None:
             self._watchers.insert(0, Log(out / LOG))
             files.library()  # what is missing should be missed now, not after hours of training
             files.entry(task.format, task.about())
             self._begin(out)
 
-    @property
-    def step(self) -> int:
-        return len(self.losses)
-
     # --- learning -----------------------------------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Take the steps that are left. Raises ValueError for a loss or a gradient that is not finite."""
+        """Take the steps that are left. Raises ValueError for a loss or a gradient that is not finite.
+
+        However it ends, the last state between two steps is in the checkpoint, unless numbers went wrong.
+        """
         steps = self.settings.steps
         looks = {max(1, round(steps * i / self.settings.validations)) for i in range(1, self.settings.validations + 1)}
-        with self._watched():
+        self._saved_at = time.monotonic()
+        with self._watched(), self._kept(), self._interrupts.held():
+            if self.step in looks and self.step not in (v["step"] for v in self.validations[-1:]):
+                self._validate()  # it was interrupted
             while self.step < steps and not self.stopped_early:
+                self._interrupts.check()
+                self._noted()
                 looking = self.step + 1 in looks
                 tape = mg.Tape() if looking and any(watcher.flow for watcher in self._watchers) else None
                 self._learn(tape)
                 if looking:
                     flow = None if tape is None else _flow(tape, self.task.model)
                     tape = None  # which holds on to all that was recorded
-                    with self._failing(f"after step {self.step}", self.step):
-                        validation = self._look(flow)
-                    try:
-                        for watcher in self._watchers:
-                            watcher.validation(validation)
-                    finally:  # what was learned is not lost for a watcher that fails
-                        self._save()
+                    self._validate(flow)
+                elif 0 < self.settings.checkpoint_seconds <= time.monotonic() - self._saved_at:
+                    self._save()
 
     def _learn(self, tape: mg.Tape | None = None) -> None:
         """Learn from one batch, and hold on to what is recorded if there is a tape for it."""
         start = time.monotonic()
         task, settings = self.task, self.settings
+        self._between = False
         batch = self._next_batch()
         task.model.train()
         with self._failing(f"in step {self.step + 1}", self.step + 1):
@@ -122,6 +124,9 @@ class Trainer:
         self.losses.append(value)
         self.norms.append(float(norm))
         self.seconds += time.monotonic() - start
+        self._between = True
+        if self.step == 1 and self.out is not None:
+            folder.clear(self.out)  # of an older run: now there is something in its place
         step = Step(self.step, self.epoch, value, float(norm), rate, self.seconds)
         for watcher in self._watchers:
             watcher.step(step)
@@ -135,7 +140,11 @@ class Trainer:
         except divergence.Diverged as error:
             for watcher in self._watchers:
                 watcher.failed(step, str(error))
-            raise ValueError(f"training failed {when}: {error}") from None
+            kept = ""
+            if self.saved is not None:
+                lower = f"{given('resume')} with a lower {named('lr')}"
+                kept = f"; the checkpoint of step {self.saved} is kept: {lower} goes on from there"
+            raise ValueError(f"training failed {when}: {error}{kept}") from None
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -150,8 +159,9 @@ class Trainer:
             if self.step < steps:
                 looks = f"{self.settings.patience} looks without improvement"
                 end = End("stopped early", f"stopped after {self.step} steps: {looks}")
-        except KeyboardInterrupt:
-            end = End("interrupted", f"interrupted after {self.step} of {steps} steps")
+        except (KeyboardInterrupt, Terminated) as error:
+            said = error.said if isinstance(error, Terminated) else "interrupted"
+            end = End("interrupted", f"{said} after {self.step} of {steps} steps")
             raise
         except Exception as error:
             end = End("failed", str(error) or type(error).__name__)
@@ -161,33 +171,32 @@ class Trainer:
                 for watcher in reversed(self._watchers):
                     told.callback(watcher.end, end)
 
-    def _next_batch(self) -> Any:
-        while True:
-            for batch in self._batches:
-                self.position += 1
-                return batch
-            if not self.position:
-                raise ValueError(f"{type(self.task).__name__}.batches({self.epoch}) gives no batch")
-            self.epoch, self.position = self.epoch + 1, 0
-            self._batches = checks.batches(self.task, self.epoch)
-
     # --- validation ---------------------------------------------------------------------------------------------------
 
-    @property
-    def stopped_early(self) -> bool:
-        """Whether the last validations, `patience` of them, have brought no improvement."""
-        return self._stopping.stop
+    def _validate(self, flow: GradientFlow | str | None = None) -> None:
+        """Measure, tell the watchers, and write a checkpoint. An interrupt need not wait for the measures."""
+        self._noted(now=True)
+        self._between = False
+        with self._failing(f"after step {self.step}", self.step):
+            with self._interrupts.at_once():
+                measures, example = self._look()
+            self.validations.append({"step": self.step, **measures})
+            self._judge(measures)
+        self._between, self._note, self._noted_at = True, None, -math.inf
+        try:
+            for watcher in self._watchers:
+                watcher.validation(Validation(self.step, MappingProxyType(measures), example, flow))
+        finally:  # what was learned is not lost for a watcher that fails
+            self._save()
 
     @mg.no_grad()
-    def _look(self, flow: GradientFlow | str | None = None) -> Validation:
-        """Measure on held-out data. The gradient flow of the last step goes with it."""
+    def _look(self) -> tuple[dict[str, float], str]:
+        """Measures on held-out data, and what the model makes."""
         self.task.model.eval()
         divergence.check(self.task.model)
         measures = checks.measures(self.task)
         divergence.check_measures(self.task.model, measures)
-        self.validations.append({"step": self.step, **measures})
-        self._judge(measures)
-        return Validation(self.step, MappingProxyType(measures), checks.example(self.task), flow)
+        return measures, checks.example(self.task)
 
     def _judge(self, measures: dict[str, float]) -> None:
         """Keep the weights if they are the best so far, and tell the schedule, if it goes by what is measured."""
@@ -196,65 +205,54 @@ class Trainer:
             return
         if isinstance(task.schedule, ReduceLROnPlateau):
             task.schedule.step(value)
-        if self._stopping.step(_judgeable(value)):
-            self.best = {"value": value, "step": self.step, "weights": _weights(task.model) if task.kept else None}
+        if self._stopping.step(judgeable(value)):
+            self.best = {"value": value, "step": self.step, "weights": weights(task.model) if task.kept else None}
 
     # --- checkpoints --------------------------------------------------------------------------------------------------
 
     def _begin(self, out: Path) -> None:
-        """Go on from the checkpoint, or remove what an older run has left, for nobody to go on from that."""
-        checkpoint = out / checkpoints.NAME
-        state = checkpoints.load(checkpoint, self.task.format, self.settings) if self.settings.resume else None
-        if state is not None:
-            self._restore(state)
-            say(f"going on after step {self.step} of {self.settings.steps}")
+        """Go on from the checkpoint, if that is asked for."""
+        found = folder.look(out)
+        folder.refuse(found, self.settings)
+        if not self.settings.resume:
             return
-        if self.settings.resume:
-            say(f"there is no checkpoint in {out} to resume from: starting from the beginning")
-        checkpoint.unlink(missing_ok=True)
+        if found is None or found.checkpoint is None:
+            what = f"run in {out} yet" if found is None else f"checkpoint in {out} to resume from"
+            say(f"there is no {what}: starting from the beginning")
+            return
+        state = checkpoints.load(out / checkpoints.NAME, self.task.format)
+        self.unpack(state, found.checkpoint["settings"], out)
+        self.saved = self.step
+        say(f"going on after step {self.step} of {self.settings.steps}")
 
     def _save(self) -> None:
         if self.out is None:
             return
-        task = self.task
-        state = {
-            "about": task.about(),
-            "model": task.model.state_dict(),
-            "optimizer": task.optimizer.state_dict(),
-            "schedule": None if task.schedule is None else task.schedule.state_dict(),
-            "carried": task.carried,
-            "generators": {name: mg.random.default_generator(name).get_state() for name in _backends()},
-            "history": {name: getattr(self, name) for name in HISTORY},
-            "kinds": _kinds(task),
-        }
-        checkpoints.save(self.out / checkpoints.NAME, task.format, self.settings, state)
+        about = {"step": self.step, "finished": self.finished, "stopped_early": self.stopped_early}
+        checkpoints.save(self.out / checkpoints.NAME, self.task.format, self.settings, self.pack(), **about)
+        self.saved, self._saved_at = self.step, time.monotonic()
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        task = self.task
-        if state["about"] != task.about():
-            raise ValueError(f"cannot resume from the checkpoint in {self.out}: it was made with other data")
-        kinds = _kinds(task)
-        for part, then in state.get("kinds", {}).items():  # which older checkpoints do not have
-            if then != (now := kinds[part]):
-                raise ValueError(f"cannot resume from the checkpoint in {self.out}: its {part} was {then}, not {now}")
-        task.model.load_state_dict(state["model"])
-        task.optimizer.load_state_dict(state["optimizer"])
-        if task.schedule is not None:
-            task.schedule.load_state_dict(state["schedule"])
-        task.carried = state["carried"]
-        for name in HISTORY:
-            setattr(self, name, state["history"][name])
-        for validation in self.validations:
-            self._stopping.step(_judgeable(validation.get(task.judged()[0] or "", math.nan)))
-        self._batches = checks.batches(task, self.epoch)
-        skipped = sum(1 for _ in itertools.islice(self._batches, self.position))  # they were learned from
-        if skipped < self.position:
-            raise ValueError(
-                f"cannot resume from the checkpoint in {self.out}: of epoch {self.epoch}, {self.position} batches were "
-                f"learned from, and now there are {skipped}"
-            )
-        for name, generator in state["generators"].items():
-            mg.random.default_generator(name).set_state(generator)
+    def _noted(self, now: bool = False) -> None:
+        """Note the state in memory, to go back to, where an interrupt may come in the middle of a step."""
+        if self.out is None or (self._interrupts.sure and not now):
+            return
+        if now or time.monotonic() - self._noted_at >= NOTED:
+            self._note, self._noted_at = self.pack(), time.monotonic()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Write a checkpoint if something ends the training: of now, or of the last state that was noted."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit, Exception) as error:
+            if not self._between and self._note is not None and not isinstance(error, Exception):
+                note, self._note = self._note, None
+                self.unpack(note)
+                self._between = True
+            if self._between and self.step and self.saved != self.step:
+                with suppress(*([Exception] if isinstance(error, Exception) else [])):  # the first is what to tell
+                    self._save()
+            raise
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -266,33 +264,17 @@ class Trainer:
         task.model.eval()
         with self._failing(f"after step {self.step}", self.step):
             divergence.check(task.model)
-            return self._written(out)
-
-    def _written(self, out: Path) -> dict[str, Any]:
-        task = self.task
-        paths = [out / name for name in ("model.safetensors", "metrics.json", "loss.png")]
-        files.save(task.model, paths[0], task.format, task.about())
-        with mg.no_grad():
-            results = task.results()
-        metrics = json.dumps(self._metrics() | {"results": results}, indent=1, default=_plain)
-        files.replace(paths[1], (metrics + "\n").encode())
-        curve = [loss * task.scale for loss in self.losses]
-        dots = [(v["step"], v[task.shown]) for v in self.validations if task.shown in v]
-        plot_curve(paths[2], range(1, self.step + 1), curve, dots, task.levels, task.unit)
-        for path in [*paths, *task.write(out)]:
-            say(path)
-        return json.loads(metrics)
+            return results.write(task, out, self._metrics(), self.best)
 
     def _metrics(self) -> dict[str, Any]:
         task = self.task
-        early = self.stopped_early and self.step < self.settings.steps
         return {
             "settings": self.settings.plain(),
             "version": mg.__version__,
             "parameters": sum(p.size for p in task.model.parameters()),
             "steps": self.step,
-            "finished": early or self.step == self.settings.steps,
-            "stopped_early": early,
+            "finished": self.finished,
+            "stopped_early": self.stopped_early and self.step < self.settings.steps,
             "kept_step": self.best["step"] if self.best and task.kept else self.step,
             "seconds": self.seconds,
             "unit": task.unit,
@@ -302,93 +284,9 @@ class Trainer:
         }
 
 
-def fit(settings: S, make: Callable[[S], Task], watchers: Sequence[Watcher] = ()) -> dict[str, Any]:
-    """Make a task, train it, and write what comes of it; also when training is interrupted by Ctrl-C after some steps.
-
-    Args:
-        settings: how to train.
-        make: makes the task: a subclass of `Task`, or a function. It is called on the backend of the settings, with the
-            default generators seeded.
-        watchers: who else is told what happens, beside the log, the display, and those that the settings ask for.
-
-    Writes into `settings.out`: model.safetensors, metrics.json, loss.png (the curve), log.jsonl and
-    checkpoint.safetensors, and what the task writes.
-
-    Returns the metrics; after an interruption, `finished` is false in them. Raises what the task raises, ValueError for
-    a loss that is not finite and for settings that do not fit the checkpoint, OSError (also for a port that is taken),
-    ImportError for a package that is not installed, BackendError.
-    """
-    if not isinstance(settings, Settings):
-        raise TypeError(f"fit takes Settings first, not {settings!r}")
-    if not callable(make):
-        raise TypeError(f"fit takes a function or class that makes a Task of the settings, not {make!r}")
-    with mg.use_backend(settings.backend), mg.set_num_threads(settings.threads), ExitStack() as stack:
-        # Numbers that are not finite end a training with a message; warnings from deep inside would only hide it.
-        stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
-        mg.manual_seed(settings.seed)
-        out = writable(settings.out)
-        watching = [*_watchers(settings), *checks.watchers(watchers)]
-        for watcher in watching:
-            stack.callback(watcher.close)
-        checks.task(task := make(settings))
-        say(task.introduction())
-        trainer = Trainer(task, out, watching)
-        try:
-            trainer.train()
-        except KeyboardInterrupt:
-            if not trainer.step:
-                raise
-            say(f"\ninterrupted after {trainer.step} of {settings.steps} steps; writing what there is")
-        return trainer.finish(out)
-
-
-def _watchers(settings: Settings) -> list[Watcher]:
-    """Those that the settings ask for. What they need is loaded only then: a web server, a library for event files."""
-    chosen: list[Watcher] = []
-    if settings.tensorboard is not None:
-        from .tensorboard import TensorBoard
-
-        chosen.append(TensorBoard(settings.tensorboard))
-    if settings.live:
-        from .live import LivePage
-
-        chosen.append(LivePage(settings.live_port))
-    return chosen
-
-
 def _flow(tape: mg.Tape, model: nn.Module) -> GradientFlow | str:
     """The gradient flow of what is on a tape; or why there is none, as in a program without recurrence."""
     try:
         return gradient_flow(tape, model)
     except ValueError as error:
         return str(error)
-
-
-def _judgeable(value: float) -> float:
-    """A measure as it counts for what is best: one that is not finite is none, in either direction."""
-    return value if math.isfinite(value) else math.nan
-
-
-def _weights(model: nn.Module) -> dict[str, np.ndarray]:
-    """A copy of the weights, on the host."""
-    return {name: np.array(t.numpy()) for name, t in model.state_dict().items()}
-
-
-def _kinds(task: Task) -> dict[str, str | None]:
-    """The classes of what has a state; a state says little of whose it is."""
-    parts = {"optimizer": task.optimizer, "schedule": task.schedule}
-    return {name: None if part is None else type(part).__name__ for name, part in parts.items()}
-
-
-def _backends() -> list[str]:
-    """Those whose default generators a task uses."""
-    return sorted({"numpy", mg.default_backend().name})
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays, and paths, as plain data."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"metrics are plain data, not a {type(value).__name__}")

@@ -209,7 +209,8 @@ class Log(Watcher):
         self._write([entry])
 
     def failed(self, step: int, reason: str) -> None:
-        self._write([*self._unwritten(), {"step": step, "error": reason}])
+        if self._taken:  # otherwise there may be the log of an older run, which stays
+            self._write([*self._unwritten(), {"step": step, "error": reason}])
 
     def end(self, end: End) -> None:
         if self._taken and self._first is None:

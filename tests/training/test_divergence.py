@@ -10,8 +10,9 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.models import PROGRAMS, program
 from minigrad.training import divergence
+from minigrad.training.fitting import fit
 from minigrad.training.settings import Settings
-from minigrad.training.trainer import Task, fit
+from minigrad.training.trainer import Task
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -72,8 +73,8 @@ class Line(Task):
     measured, wrong = 1.0, None
 
 
-def settings(tmp_path, lr):
-    return Settings(out=tmp_path, steps=1, validations=1, lr=lr)
+def settings(tmp_path, lr, **options):
+    return Settings(out=tmp_path, steps=1, validations=1, lr=lr, **options)
 
 
 @pytest.mark.parametrize(("lr", "words"), [(1e6, "there are weights as large as 1e"), (0.01, "^no token")])
@@ -89,7 +90,7 @@ def test_a_measure_that_is_not_finite(measured, tmp_path):
     task = type("Unmeasured", (Line,), {"measured": measured})
     fit(settings(tmp_path, 0.01), task)  # nothing to count: no failure
     with pytest.raises(ValueError, match=f"failed after step 1: error is {measured}, and there are weights .*{ADVICE}"):
-        fit(settings(tmp_path, 1e6), task)
+        fit(settings(tmp_path, 1e6, overwrite=True), task)
     assert ADVICE in (tmp_path / "log.jsonl").read_text()
 
 

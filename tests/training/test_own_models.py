@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
-    monkeypatch.setattr(training.trainer, "plot_curve", lambda path, *_: path.touch())
+    monkeypatch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
 
 
 def settings(out, **changes):
@@ -194,7 +194,7 @@ def test_a_run_with_a_plateau_goes_on_as_if_nothing_had_happened(tmp_path):
     first, then = Rates(stop=9), Rates()
     fit(settings(tmp_path / "parts", validations=6), Plateau, [first])
     found = fit(settings(tmp_path / "parts", validations=6, resume=True), Plateau, [then])
-    assert first.rates[:8] + then.rates == whole.rates
+    assert first.rates + then.rates == whole.rates
     assert found["curve"] == expected["curve"]
     assert json.loads((tmp_path / "parts" / "metrics.json").read_text())["kept_step"] == expected["kept_step"] == 10
 

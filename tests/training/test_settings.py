@@ -83,7 +83,5 @@ def test_a_quick_run_with_an_option_goes_on_with_the_same_options(tmp_path, caps
     pytest.importorskip("matplotlib")
     command = ["train", "adding", "--hidden", "64", "--quick", "--steps", "2", "--length", "4", "--out", str(tmp_path)]
     assert cli.main(command) == 0
-    assert cli.main([*command, "--resume"]) == 0
-    assert "going on after step 2 of 2" in capsys.readouterr().out
-    assert cli.main([*command[:2], "--quick", *command[5:], "--resume"]) == 1
-    assert "--hidden was 64, not 24" in capsys.readouterr().err
+    assert cli.main([*command, "--resume", "--steps", "3"]) == 0
+    assert "going on after step 2 of 3" in capsys.readouterr().out

@@ -10,8 +10,7 @@ from watched import Remember, settings
 
 import minigrad as mg
 from minigrad.extras import install
-from minigrad.training import trainer as training
-from minigrad.training.trainer import fit
+from minigrad.training.fitting import fit
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -20,7 +19,7 @@ pytest.importorskip("tensorboardX")
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
-    monkeypatch.setattr(training, "plot_curve", lambda path, *_: path.touch())
+    monkeypatch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
 
 
 class Doubles(Remember):
@@ -109,7 +108,8 @@ def test_a_run_that_goes_on_continues_its_curves(tmp_path):
 
 def test_a_run_that_starts_anew_replaces_the_older_one(tmp_path):
     fit(settings(tmp_path / "out", tensorboard=tmp_path / "events", seed=1), Doubles)
-    metrics = fit(settings(tmp_path / "out", tensorboard=tmp_path / "events", steps=20), Doubles)
+    again = settings(tmp_path / "out", tensorboard=tmp_path / "events", steps=20, overwrite=True)
+    metrics = fit(again, Doubles)
     assert scalars(tmp_path / "events", "train/loss") == numbered(metrics["curve"])
 
 

@@ -16,9 +16,10 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.models import char_lm
 from minigrad.training import checkpoints, divergence, watchers
-from minigrad.training import trainer as training
+from minigrad.training.caller import CommandLine, called_by
+from minigrad.training.fitting import fit
 from minigrad.training.settings import Settings
-from minigrad.training.trainer import Task, Trainer, fit
+from minigrad.training.trainer import Task, Trainer
 
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
@@ -27,7 +28,7 @@ pytest.importorskip("matplotlib")
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
     """Curves take longer to draw than these runs take."""
-    monkeypatch.setattr(training, "plot_curve", lambda path, *_: path.touch())
+    monkeypatch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
 
 
 class Stop(BaseException):
@@ -136,8 +137,8 @@ def test_a_checkpoint_of_before_the_kinds_of_its_parts_were_kept_is_gone_on_from
     whole = fit(settings(tmp_path / "whole"), Toy)
     save = checkpoints.save
 
-    def older(path, format, settings, state):
-        save(path, format, settings, {name: part for name, part in state.items() if name != "kinds"})
+    def older(path, format, settings, state, **about):
+        save(path, format, settings, {name: part for name, part in state.items() if name != "kinds"}, **about)
 
     with monkeypatch.context() as patch, pytest.raises(Stop):
         patch.setattr(checkpoints, "save", older)
@@ -203,15 +204,15 @@ def test_a_finished_run_that_is_resumed_writes_its_results_again(tmp_path):
 def test_a_run_that_starts_anew_leaves_nothing_of_the_old_one_to_resume_from(tmp_path):
     fit(settings(tmp_path), Toy)
     with pytest.raises(Stop):
-        fit(settings(tmp_path, seed=1), toy(stop_in=2))
+        fit(settings(tmp_path, seed=1, overwrite=True), toy(stop_in=2))
     assert not (tmp_path / checkpoints.NAME).exists()
     assert [list(line)[1] for line in log(tmp_path)] == ["began", "epoch", "end"]
 
 
 def test_other_settings_cannot_be_resumed_with(tmp_path):
     fit(settings(tmp_path), Toy)
-    with pytest.raises(ValueError, match=r"--lr was 0\.03, not 0\.1; --steps was 30, not 31"):
-        fit(settings(tmp_path, resume=True, lr=0.1, steps=31), Toy)
+    with pytest.raises(ValueError, match=r"clip was 1\.0, not 2\.0; seed was 0, not 3; leave them out"):
+        fit(settings(tmp_path, resume=True, clip=2.0, seed=3), Toy)
     moved = tmp_path / "moved"
     moved.mkdir()
     (tmp_path / checkpoints.NAME).rename(moved / checkpoints.NAME)
@@ -221,13 +222,13 @@ def test_other_settings_cannot_be_resumed_with(tmp_path):
 def test_other_data_cannot_be_resumed_with(tmp_path):
     fit(settings(tmp_path), Toy)
     with pytest.raises(ValueError, match="other data"):
-        fit(settings(tmp_path, resume=True), toy(about=lambda self: {"inputs": 4}))
+        fit(settings(tmp_path, resume=True, steps=31), toy(about=lambda self: {"inputs": 4}))
 
 
 def test_other_files_cannot_be_resumed_from(tmp_path):
     fit(settings(tmp_path), Toy)
     with pytest.raises(ValueError, match="not what minigrad other writes"):
-        fit(settings(tmp_path, resume=True), toy(format="minigrad other 1"))
+        fit(settings(tmp_path, resume=True, steps=31), toy(format="minigrad other 1"))
     (tmp_path / checkpoints.NAME).write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="not a safetensors file"):
         fit(settings(tmp_path, resume=True), Toy)
@@ -246,7 +247,7 @@ def test_a_checkpoint_gives_back_nested_data(tmp_path, backend):
     }
     path = tmp_path / "file"
     checkpoints.save(path, "minigrad toy 1", settings(tmp_path), state)
-    back = checkpoints.load(path, "minigrad toy 1", settings(tmp_path))
+    back = checkpoints.load(path, "minigrad toy 1")
     for name in ("numbers", "text", "empty"):
         assert back[name] == state[name]
     vector, (number, nothing), inner = back["carried"]
@@ -262,12 +263,12 @@ def test_a_checkpoint_gives_back_nested_data(tmp_path, backend):
 def test_a_checkpoint_gives_named_tuples_back(tmp_path, monkeypatch):
     path, form = tmp_path / "file", "minigrad toy 1"
     checkpoints.save(path, form, settings(tmp_path), {"carried": [Memory(mg.tensor([1.0]), 3)]})
-    (back,) = checkpoints.load(path, form, settings(tmp_path))["carried"]
+    (back,) = checkpoints.load(path, form)["carried"]
     assert type(back) is Memory
     assert (back.h.tolist(), back.steps) == ([1.0], 3)
     monkeypatch.delattr(sys.modules[__name__], "Memory")
     with pytest.raises(ValueError, match=r"test_training\.Memory of 2 parts, and there is no such class"):
-        checkpoints.load(path, form, settings(tmp_path))
+        checkpoints.load(path, form)
 
 
 def test_a_checkpoint_refuses_a_named_tuple_that_it_would_not_find(tmp_path):
@@ -292,7 +293,7 @@ def test_a_checkpoint_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="no space"):
         checkpoints.save(tmp_path / "file", "minigrad toy 1", settings(tmp_path), {"a": 2})
-    assert checkpoints.load(tmp_path / "file", "minigrad toy 1", settings(tmp_path)) == {"a": 1}
+    assert checkpoints.load(tmp_path / "file", "minigrad toy 1") == {"a": 1}
 
 
 # --- validation -------------------------------------------------------------------------------------------------------
@@ -347,7 +348,7 @@ def test_a_run_that_stopped_early_stays_stopped(tmp_path):
 def test_patience_needs_something_to_watch():
     with pytest.raises(ValueError, match="'other'"):
         Trainer(toy(kept=("other", "min"))(settings(Path()))).train()
-    with pytest.raises(ValueError, match="patience"):
+    with pytest.raises(ValueError, match="when patience ends"):
         Trainer(toy(kept=None, shown=None)(settings(Path(), patience=2))).train()
 
 
@@ -377,9 +378,11 @@ def test_the_log_says_what_it_is_of_and_how_it_ended(tmp_path):
     assert (first["judged"], first["levels"]) == (["error", "min"], [["nothing", 2.0]])
     assert first["settings"] == settings(tmp_path).plain()
     assert last == {"step": 30, "end": "finished", "said": "finished after 30 steps"}
-    more = settings(tmp_path, resume=True)
+    more = settings(tmp_path, steps=36, resume=True)
     fit(more, toy(format="minigrad toy 1"))
-    assert log(tmp_path)[0] == first | {"levels": [], "settings": more.plain()}
+    introduction = first["introduction"].replace("30", "36")
+    expected = first | {"levels": [], "steps": 36, "settings": more.plain(), "introduction": introduction}
+    assert log(tmp_path)[0] == expected
     assert sum("end" in line for line in log(tmp_path)) == 1
 
 
@@ -474,16 +477,18 @@ def test_interrupted_before_the_first_step_there_is_nothing_to_write(tmp_path):
 
 def test_settings_that_cannot_be():
     for name, value in (("validations", 0), ("patience", -1), ("lr", -1.0), ("clip", math.nan), ("steps", 0)):
-        with pytest.raises(ValueError, match=f"--{name} must be at least"):
+        with pytest.raises(ValueError, match=f"^{name} must be at least"):
             settings(Path(), **{name: value})
 
 
-def test_names_of_two_words_have_a_hyphen_as_on_the_command_line():
+def test_names_of_two_words_have_a_hyphen_on_the_command_line():
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Wide(Settings):
         beam_width: int = dataclasses.field(default=1, metadata={"help": "", "minimum": 1, "choices": ()})
 
-    with pytest.raises(ValueError, match="--beam-width must be at least 1, not 0"):
+    with pytest.raises(ValueError, match=r"^beam_width must be at least 1, not 0"):
+        Wide(beam_width=0)
+    with called_by(CommandLine()), pytest.raises(ValueError, match=r"^--beam-width must be at least 1, not 0"):
         Wide(beam_width=0)
 
 

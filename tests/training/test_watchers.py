@@ -8,9 +8,9 @@ from watched import Remember, settings
 
 import minigrad as mg
 from minigrad.tools.gradflow import GradientFlow
-from minigrad.training import trainer as training
 from minigrad.training.divergence import ADVICE
-from minigrad.training.trainer import Trainer, fit
+from minigrad.training.fitting import fit
+from minigrad.training.trainer import Trainer
 from minigrad.training.watchers import End, Step, Validation, Watcher
 
 pytest.importorskip("safetensors")
@@ -19,7 +19,7 @@ pytest.importorskip("matplotlib")
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
-    monkeypatch.setattr(training, "plot_curve", lambda path, *_: path.touch())
+    monkeypatch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
 
 
 class Flat(Remember):
@@ -151,7 +151,7 @@ def test_a_log_of_something_else_is_not_cut(tmp_path):
     fit(settings(tmp_path, steps=2, validations=1), Remember)
     (tmp_path / "log.jsonl").write_text("my notes\n")
     with pytest.raises(ValueError, match=r"log.jsonl is not the log of a training"):
-        fit(settings(tmp_path, steps=2, validations=1, resume=True), Remember)
+        fit(settings(tmp_path, steps=3, validations=1, resume=True), Remember)
     assert (tmp_path / "log.jsonl").read_text() == "my notes\n"
 
 

@@ -16,10 +16,10 @@ import pytest
 from watched import Remember, filled, serving, settings
 
 from minigrad.tools.gradflow import GradientFlow
-from minigrad.training import trainer as training
+from minigrad.training.fitting import fit
 from minigrad.training.live.feed import AT_ONCE, Feed
 from minigrad.training.live.server import serve
-from minigrad.training.trainer import Trainer, fit
+from minigrad.training.trainer import Trainer
 from minigrad.training.watchers import End, Step, Validation
 
 pytest.importorskip("safetensors")
@@ -28,7 +28,7 @@ pytest.importorskip("matplotlib")
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
-    monkeypatch.setattr(training, "plot_curve", lambda path, *_: path.touch())
+    monkeypatch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
 
 
 @pytest.fixture
@@ -185,14 +185,18 @@ def test_a_port_that_is_taken_is_an_error_before_training_begins(tmp_path):
 
 
 def test_ports_that_cannot_be():
-    for port, live, message in ((65536, True, "at most 65535"), (-1, True, "at least 0"), (80, False, "give --live")):
-        with pytest.raises(ValueError, match=f"--live-port.*{message}"):
+    for port, live, message in (
+        (65536, True, "at most 65535"),
+        (-1, True, "at least 0"),
+        (80, False, "give live=True"),
+    ):
+        with pytest.raises(ValueError, match=f"live_port.*{message}"):
             settings(Path(), live=live, live_port=port)
 
 
 def test_the_port_is_free_again_afterwards(tmp_path, capsys):
     for _ in range(2):
-        fit(settings(tmp_path, live=True), Remember)
+        fit(settings(tmp_path, live=True, overwrite=True), Remember)
     ports = {line.rpartition(":")[2].strip("/") for line in capsys.readouterr().out.split("\n") if "watching" in line}
     for port in ports:
         with pytest.raises(ConnectionRefusedError):

@@ -6,10 +6,10 @@ from browser import expect
 from watched import HOSTILE, Remember, filled, serving, settings
 
 from minigrad.tools.gradflow import GradientFlow
+from minigrad.training.fitting import fit
 from minigrad.training.live import LivePage
 from minigrad.training.live.feed import AT_ONCE
 from minigrad.training.live.server import serve
-from minigrad.training.trainer import fit
 from minigrad.training.watchers import End, Step, Validation
 
 pytest.importorskip("safetensors")
