@@ -4,12 +4,13 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+DEMO := .venv/.demo
 
 .PHONY: help demo test lint format bench results gpu-check size wheel venv clean
 
 help:
 	@echo "make demo     train the character model for about a minute; results in out/char-lm"
-	@echo "make test     run the tests"
+	@echo "make test     run the tests, on all cores"
 	@echo "make lint     check style (ruff) and types (mypy)"
 	@echo "make format   rewrite the code in the project's style"
 	@echo "make bench    measure speed, beside other frameworks where they are installed"
@@ -20,13 +21,13 @@ help:
 	@echo "make venv     make .venv and install minigrad in it; the others do so by themselves"
 	@echo "make clean    remove what builds and tests leave; keeps .venv and out/"
 	@echo
-	@echo "Options of a command: make test ARGS=\"-k tape\". Another Python: make venv PYTHON=python3.12."
+	@echo "Options of a command: make test ARGS=\"-k tape\", ARGS=\"-n 0\" for one process. Another Python: make venv PYTHON=python3.12."
 
-demo: $(INSTALLED)
+demo: $(DEMO)
 	$(BIN)/minigrad train char-lm --out out/char-lm $(if $(findstring --overwrite,$(ARGS)),,--resume) $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 # mypy looks packages up by folder names, so it gets links with the names that models/ and tools/ are installed under.
 lint: $(INSTALLED)
@@ -67,7 +68,7 @@ size:
 # setuptools copies whatever an older build left in build/lib into the wheel.
 wheel: $(INSTALLED)
 	rm -rf build/lib
-	$(BIN)/python -m build --wheel
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m build --wheel
 	@ls dist/*.whl
 
 venv: $(INSTALLED)
@@ -75,6 +76,11 @@ venv: $(INSTALLED)
 # The stamp is written last: an interrupted installation is done again.
 $(INSTALLED): pyproject.toml setup.py | $(BIN)/pip
 	$(BIN)/python -m pip install --editable ".[all,test]"
+	@touch $(DEMO) $@
+
+# The demo trains and draws, and does without the rest: a third of what the tests need.
+$(DEMO): pyproject.toml setup.py | $(BIN)/pip
+	$(BIN)/python -m pip install --editable ".[training,viz]"
 	@touch $@
 
 # pip comes last when an environment is made. An environment without it is not finished.

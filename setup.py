@@ -8,7 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 here = Path(__file__).resolve().parent
 settings = tomllib.loads((here / "pyproject.toml").read_text(encoding="utf-8"))
@@ -18,7 +18,8 @@ source = settings["project"]["urls"]["Source"]
 packages = []
 for name, folder in folders.items():
     packages.append(name)
-    packages.extend(f"{name}.{child}" for child in find_packages(folder))
+    # Folders of other files than Python's count too: setuptools takes them for packages that were forgotten.
+    packages.extend(f"{name}.{child}" for child in find_namespace_packages(folder, exclude=["*__pycache__*"]))
 
 
 def absolute(link):

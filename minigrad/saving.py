@@ -184,8 +184,8 @@ def _other(path: Path) -> str:
 
 def library() -> Any:
     """The safetensors package. Raises ImportError, which says what to install."""
-    extra("safetensors.numpy", "model files need safetensors", "models")
-    return extra("safetensors", "model files need safetensors", "models")
+    extra("safetensors.numpy", "model files need safetensors", "training")
+    return extra("safetensors", "model files need safetensors", "training")
 
 
 # --- nested data ------------------------------------------------------------------------------------------------------

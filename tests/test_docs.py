@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Texts that name files by their path from the top, in documents and in comments.
 TEXTS = [
     *PAGES,
-    *(ROOT / name for name in ("CHANGELOG.md", "Makefile", "pyproject.toml", "setup.py")),
+    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "pyproject.toml", "setup.py")),
     *(path for folder in ("minigrad", "models", "tools", "tests") for path in (ROOT / folder).rglob("*")),
 ]
 PATH = re.compile(r"(?<![\w./-])(?:minigrad|models|tools|tests|docs)/[\w./-]*\w/?")

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -19,6 +20,10 @@ from minigrad.extras import DISTRIBUTION
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = PROJECT["tool"]["setuptools"]["package-dir"]
+AT_THE_TOP = [
+    *("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", ".gitignore"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
+]
 NOT_SOURCE = ("__pycache__", ".*")
 IMPORT_ALL = "import minigrad.models, minigrad.nn, minigrad.tools.graph.render.graphviz; print(minigrad.tools.__file__)"
 
@@ -26,8 +31,11 @@ IMPORT_ALL = "import minigrad.models, minigrad.nn, minigrad.tools.graph.render.g
 def run_python(*arguments, cwd, **environment):
     """Run this Python in another folder; return what it prints."""
     command = [sys.executable, *map(str, arguments)]
-    result = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    environment = os.environ | environment
+    result = subprocess.run(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
     return result.stdout.strip()
 
 
@@ -45,9 +53,9 @@ def source_files():
 def checkout(tmp_path_factory):
     """A copy of what a build reads: a build leaves files behind, and finds those of an older one."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in AT_THE_TOP:
         shutil.copy(ROOT / name, copy)
-    for folder in FOLDERS.values():
+    for folder in (*FOLDERS.values(), "tests", "docs", ".ci"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns(*NOT_SOURCE))
     return copy
 
@@ -57,7 +65,8 @@ def build(kind, checkout, target):
     code = f"import setuptools.build_meta as backend, sys; backend.build_{kind}(sys.argv[1])"
     wheels = target / "wheels"
     wheels.mkdir()
-    run_python("-c", code, wheels, cwd=checkout)
+    said = run_python("-c", code, wheels, cwd=checkout, PYTHONDONTWRITEBYTECODE="")
+    assert "warn" not in said.lower()
     (wheel,) = wheels.glob("minigrad_tape-*.whl")
     site = target / "site"
     zipfile.ZipFile(wheel).extractall(site)
@@ -120,6 +129,25 @@ def test_wheel_is_imported_under_one_name(wheel, tmp_path):
     assert Path(where) == wheel / "minigrad" / "tools" / "__init__.py"
 
 
+# The source distribution
+
+
+def test_sdist_can_run_the_tests(checkout, tmp_path):
+    """It holds the files of a checkout, and the packages in it are those of the folder that it is unpacked in."""
+    code = "import setuptools.build_meta as backend, sys; backend.build_sdist(sys.argv[1])"
+    said = run_python("-c", code, tmp_path, cwd=checkout)
+    assert "warn" not in said.lower()
+    (archive,) = tmp_path.glob("minigrad_tape-*.tar.gz")
+    with tarfile.open(archive) as files:
+        files.extractall(tmp_path, filter="data")
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    held = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    here = {path.relative_to(checkout).as_posix() for path in checkout.rglob("*") if path.is_file()}
+    made = re.compile(r"(build|dist)/|.*\.egg-info/|.*/__pycache__/")
+    assert {path for path in here - held if not made.match(path)} == set(), "a kind of file that MANIFEST.in lacks?"
+    assert not any("__pycache__" in path for path in held)
+
+
 # The editable install
 
 
@@ -163,7 +191,8 @@ def test_base_dependency_is_numpy_alone():
         "cuda12": {"cupy-cuda12x"},
         "cuda13": {"cupy-cuda13x"},
         "viz": {"graphviz", "pygraphviz", "matplotlib"},
-        "models": {"rich", "typer", "safetensors", "matplotlib"},
+        "training": {"rich", "typer", "safetensors", "matplotlib"},
+        "models": {"minigrad-tape"},
         "all": {"minigrad-tape"},
         "test": {"pytest", "hypothesis", "ruff", "mypy", "build"},
         "parity": {"torch"},

@@ -7,10 +7,13 @@ the types of arguments takes longer than a small kernel runs.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,7 +132,10 @@ def _digest() -> str:
 
 
 def _places() -> list[Path]:
-    """Where compiled code may be kept: where NUMBA_CACHE_DIR says, else beside this file or in the user's cache."""
+    """Where compiled code may be kept: where NUMBA_CACHE_DIR says, else in the user's cache, else beside this file.
+
+    What is beside this file stays behind when the package is uninstalled. It is for users without a home of their own.
+    """
     if config.CACHE_DIR:
         return [Path(config.CACHE_DIR)]
     home = Path.home()
@@ -139,7 +145,18 @@ def _places() -> list[Path]:
         own = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     else:
         own = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return [Path(__file__).parent / "__pycache__", own / "minigrad"]
+    return [own / "minigrad", Path(__file__).parent / "__pycache__"]
+
+
+UNUSED = 30 * 24 * 3600  # seconds after which compiled code of other states of the sources is removed
+
+
+def _remove_unused(place: Path) -> None:
+    """Every change of these sources begins a new folder. Each use of one sets its time."""
+    for folder in place.glob("kernels-*"):
+        with contextlib.suppress(OSError):  # another process removes it, too
+            if time.time() - folder.stat().st_mtime > UNUSED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cache_folder() -> str | None:
@@ -152,7 +169,9 @@ def _cache_folder() -> str | None:
     for place in places:
         folder = place / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                _remove_unused(place)
+                folder.mkdir(parents=True, exist_ok=True)  # another process may have come first
             tempfile.TemporaryFile(dir=folder).close()
         except OSError:
             continue

@@ -147,7 +147,7 @@ def made(path: Path) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """The system gives the lock back when the process ends, however it does."""
-    filelock = extra("filelock", "a run keeps others out of its folder with filelock", "models")
+    filelock = extra("filelock", "a run keeps others out of its folder with filelock", "training")
     lock, owner = filelock.FileLock(path / LOCK), path / OWNER
     try:
         lock.acquire(timeout=0)

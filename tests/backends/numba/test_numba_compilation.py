@@ -166,3 +166,36 @@ def test_without_a_place_to_keep_them_kernels_work(tmp_path):
     (tmp_path / "file").touch()
     assert run(SIGMOID, tmp_path, tmp_path / "file" / "cache") == [0.5, 0]
     assert run(SIGMOID, tmp_path, tmp_path / "file" / "cache") == [0.5, 0]
+
+
+PLACE = "import minigrad as mg; from minigrad.backends.numba.compile import FOLDER; print(FOLDER)"
+
+
+def place(cwd, **environment):
+    """Where a fresh process keeps compiled code."""
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"} | environment
+    command = [sys.executable, "-c", PLACE]
+    return Path(
+        subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    )
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "freebsd"), reason="the cache has its folder by XDG's rules there")
+def test_they_are_kept_in_the_users_cache_and_not_in_the_package(package):
+    cache = package / "cache"
+    assert place(package, PYTHONPATH=str(package), XDG_CACHE_HOME=str(cache)).parent == cache / "minigrad"
+    assert not list((package / "minigrad").rglob("kernels-*"))
+    (package / "file").touch()
+    beside = place(package, PYTHONPATH=str(package), XDG_CACHE_HOME=str(package / "file"))
+    assert beside.parent == package / "minigrad" / "backends" / "numba" / "__pycache__"
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "freebsd"), reason="the cache has its folder by XDG's rules there")
+def test_what_nobody_used_for_long_is_removed(tmp_path):
+    old, new, other = (tmp_path / "minigrad" / name for name in ("kernels-old", "kernels-new", "data"))
+    for folder in (old, new, other):
+        (folder / "inside").mkdir(parents=True)
+    for folder in (old, other):
+        os.utime(folder, (1e9, 1e9))
+    place(tmp_path, XDG_CACHE_HOME=str(tmp_path))
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
