@@ -10,6 +10,8 @@ from minigrad.tools.bench.groups import drawers
 from minigrad.tools.bench.groups.drawers import DRAWERS, described, timed, unrolled, why_absent
 from minigrad.tools.bench.groups.drawing import OURS, _rendered, _Stage, _taking_part
 
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="no dot program on PATH")
+
 
 def test_the_cell_is_the_same_in_pytorch():
     torch = pytest.importorskip("torch")
@@ -28,8 +30,15 @@ def test_each_draws_in_a_process_of_its_own(name, tmp_path):
     text = (tmp_path / "x.dot").read_text()
     assert "digraph" in text
     assert "->" in text
-    if shutil.which("dot"):
-        assert _rendered(name, 3, tmp_path / "x.dot")[0]
+
+
+@needs_dot
+@pytest.mark.parametrize("name", DRAWERS)
+def test_graphviz_reads_what_each_draws(name, tmp_path):
+    if why_absent(name):
+        pytest.skip(why_absent(name))
+    described(name, 3, tmp_path / "x.dot", limit=120)
+    assert _rendered(name, 3, tmp_path / "x.dot")[0]
 
 
 def test_who_takes_too_long_is_ended(tmp_path):
@@ -40,6 +49,10 @@ def test_who_takes_too_long_is_ended(tmp_path):
 def test_who_fails_says_why(tmp_path):
     with pytest.raises(RuntimeError, match="No such file or directory"):
         described(OURS, 3, tmp_path / "nowhere" / "x.dot", limit=120)
+
+
+@needs_dot
+def test_what_cannot_be_drawn_says_why(tmp_path):
     with pytest.raises(RuntimeError, match="syntax error"):
         (tmp_path / "x.dot").write_text("digraph {{")
         _rendered(OURS, 3, tmp_path / "x.dot")
