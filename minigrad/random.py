@@ -182,6 +182,8 @@ class Draws:
 
 def _source(generator: Generator | None, backend: Any = None) -> Generator:
     source = default_generator(backend) if generator is None else generator
+    if not isinstance(source, Generator):
+        raise TypeError(f"random numbers come from a mg.random.Generator(seed), not from {generator!r}")
     for watcher in _watchers.get():
         watcher.note(source)
     return source

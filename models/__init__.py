@@ -9,6 +9,8 @@ Each program is a module that offers what the command line needs:
 - `unrolled(model, steps)`, the loss on a few time steps, to be drawn
 - `untrained()`, a small model to draw before there is a trained one; it may take a `cell`
 - `load(path)`, which reads a trained model
+- `predict(model, inputs)`, which yields a `training.Prediction` for each of some inputs, as users name them: texts,
+  files, `-`; `minigrad.data.inputs` reads these. It may take more by keyword, which become options
 - `sample(model, length, temperature, prime, generator, top_k, top_p)`, which yields text, in those that write some
 
 What they share is in `minigrad.training` and, what is drawn, in `minigrad.tools.pictures`.
@@ -19,6 +21,7 @@ What they share is in `minigrad.training` and, what is drawn, in `minigrad.tools
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 PROGRAMS = {
@@ -34,6 +37,33 @@ PROGRAMS = {
     "speech": ("minigrad.models.speech", "Spoken digits: told from recordings, or spelled letter by letter."),
     "music": ("minigrad.models.music", "A language model over chords, which continues Bach's chorales."),
 }
+
+
+def program_of(path: str | Path, instead: str | None = None) -> str:
+    """The name of the program that a trained model is of; `path` is the file, or the directory of a training.
+
+    `instead` is the program to advise if there is none.
+
+    Raises OSError if there is none, ValueError for another kind of file.
+    """
+    name = importlib.import_module("minigrad.training.files").kind(path, instead)  # later: it needs the whole library
+    if name not in PROGRAMS:
+        raise ValueError(f"{path} is a model of {name!r}, which is none of the programs: {', '.join(PROGRAMS)}")
+    return name
+
+
+def chosen_model(name: str, model: Path | None) -> tuple[str, Path | None]:
+    """The program and the trained model, if any, of words that name a program or a model, and of an option `--model`.
+
+    Raises ValueError for what is neither, OSError for a model that is not there.
+    """
+    if name in PROGRAMS:
+        return name, model
+    if not Path(name).exists():
+        raise ValueError(f"there is no model {name!r}; there are {', '.join(PROGRAMS)}, and no such file or directory")
+    if model is not None:
+        raise ValueError(f"{name} is a model already; --model names one beside a program")
+    return program_of(name), Path(name)
 
 
 def program(name: str) -> Any:

@@ -10,8 +10,9 @@ because the gradient vanishes on its way back to the marks; an LSTM or a GRU doe
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
+from minigrad.data import given_files, read_text
 from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
 from minigrad.training.cells import CELLS
@@ -138,6 +140,39 @@ class Task(training.Task):
 
 
 load = Task.load
+
+
+def predict(model: Adder, inputs: Iterable[str | Path]) -> Iterator[training.Prediction]:
+    """What the model takes for the sum of the marked numbers of each file, which has a line `number,mark` a step.
+
+    Raises OSError, ValueError for a file with something else in it.
+    """
+    sequences = [(path, read_problem(path)) for path in given_files(inputs, (".csv",), "sequences of numbers")]
+    for path, x in sequences:
+        with mg.no_grad():
+            answer = model(mg.tensor(x[:, None])).item()
+        marked = float((x[:, 0] * x[:, 1]).sum())
+        told = f"{answer:.3f}; the marked numbers add up to {marked:.3f}"
+        yield training.Prediction(str(path), told, {"answer": answer, "sum": marked, "steps": len(x)})
+
+
+def read_problem(path: str | Path) -> np.ndarray:
+    """The sequence (T, 2) of a file: in each line a number and its mark, 0 or 1, after a line of names or without."""
+    rows: list[tuple[float, float]] = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        fields = [field.strip() for field in line.split(",")]
+        if fields == [""] or (not rows and fields == ["number", "mark"]):
+            continue
+        try:
+            value, mark = map(float, fields)
+        except ValueError:
+            value, mark = math.nan, math.nan
+        if not math.isfinite(value) or mark not in (0, 1):
+            raise ValueError(f"{path}, line {number}: {line[:40]!r} is not a number and its mark, 0 or 1, as in 0.25,1")
+        rows.append((value, mark))
+    if not rows:
+        raise ValueError(f"{path} has no numbers")
+    return np.array(rows, np.float32)
 
 
 def train(settings: Settings) -> dict[str, Any]:

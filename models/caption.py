@@ -11,7 +11,7 @@ of them are held out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,8 +20,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim, training
-from minigrad.data import Vocabulary, digit_images, pad
-from minigrad.data.images import NAMES
+from minigrad.data import Vocabulary, digit_images, given_files, pad, read_image, read_image_folder
+from minigrad.data.images import NAMES, PICTURES, shrunk
 from minigrad.nn.scheduled_sampling import linear_decay
 from minigrad.tools import pictures
 from minigrad.training import setting
@@ -36,6 +36,11 @@ BATCH = 200  # of images that are not learned from
 class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
+    folder: Path | None = setting(
+        None,
+        "Folder of your own pictures, square, dark on light, all of one size: in sub-folders named after what is to be "
+        "written (seven/1.png), or with names that begin so (seven_1.png). By default scikit-learn's digits.",
+    )
     out: Path = setting(Path("out/caption"), "Directory for the results.")
     steps: int = setting(2000, "Batches to train on.", 1)
     cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
@@ -74,31 +79,50 @@ class Captioner(nn.EncoderDecoder):
         embedding: features of a letter.
         cell: the kind of network, one of `CELLS`.
         dropout: the probability of a zero in the features of an image, in training.
+        names: what is written below the images, by label.
+        side: pixels along a side of an image.
     """
 
     def __init__(
-        self, features: int = 128, hidden: int = 64, embedding: int = 16, cell: str = "gru", dropout: float = 0.0
+        self,
+        features: int = 128,
+        hidden: int = 64,
+        embedding: int = 16,
+        cell: str = "gru",
+        dropout: float = 0.0,
+        names: Sequence[str] = NAMES,
+        side: int = 8,
     ) -> None:
-        self.vocabulary = Vocabulary("".join(NAMES) + END)
+        self.names, self.side = tuple(names), side
+        self.longest = max(LONGEST, 2 + max(map(len, names)))
+        self.vocabulary = Vocabulary("".join(names) + END)
         end = int(self.vocabulary.encode(END)[0])
-        layers = [nn.Linear(64, features), nn.ReLU(), nn.Dropout(dropout), nn.Linear(features, features), nn.ReLU()]
+        layers = [
+            nn.Linear(side * side, features),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(features, features),
+            nn.ReLU(),
+        ]
         network = CELLS[cell](embedding, hidden)
         super().__init__(
             nn.Sequential(*layers, nn.Dropout(dropout)),
             nn.SequenceDecoder(network, len(self.vocabulary), features, start=end, end=end),
         )
         self.sizes = {"features": features, "hidden": hidden, "embedding": embedding, "cell": cell}
+        if (self.names, side) != (NAMES, 8):
+            self.sizes |= {"names": list(names), "side": side}
 
     def spelled(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The names of digits (B,) as letters (T, B), with their ends, and their lengths (B,)."""
-        return pad([self.vocabulary.encode(NAMES[label] + END) for label in labels])
+        """The names of labels (B,) as letters (T, B), with their ends, and their lengths (B,)."""
+        return pad([self.vocabulary.encode(self.names[label] + END) for label in labels])
 
     def name_loss(self, images: np.ndarray, labels: np.ndarray, **options: Any) -> mg.Tensor:
         """The mean negative log-likelihood, in nats, of the letters of the names.
 
         Args:
-            images: (B, 8, 8), from 0 to 1.
-            labels: digits (B,).
+            images: (B, side, side), from 0 to 1.
+            labels: numbers of names (B,).
             options: of `nn.SequenceDecoder.loss`.
         """
         letters, lengths = self.spelled(labels)
@@ -106,13 +130,13 @@ class Captioner(nn.EncoderDecoder):
 
 
 def flat(images: np.ndarray) -> mg.Tensor:
-    """Images (B, 8, 8) as vectors (B, 64)."""
-    return mg.tensor(images.reshape(len(images), 64))
+    """Images (B, side, side) as vectors (B, side * side)."""
+    return mg.tensor(images.reshape(len(images), -1))
 
 
 @mg.no_grad()
 def captions(model: Captioner, images: np.ndarray, width: int = 1) -> list[str]:
-    """What the model writes below images (B, 8, 8); a width above 1 is that of a beam search.
+    """What the model writes below images (B, side, side); a width above 1 is that of a beam search.
 
     A caption that has not come to its end ends in "...".
     """
@@ -120,19 +144,19 @@ def captions(model: Captioner, images: np.ndarray, width: int = 1) -> list[str]:
     for i in range(0, len(images), BATCH):
         vectors = model.encoder(flat(images[i : i + BATCH]))
         if width > 1:
-            best = model.decoder.beam(vectors, LONGEST, width=width)
+            best = model.decoder.beam(vectors, model.longest, width=width)
             letters = best.tokens[:, :, 0]
         else:
-            letters = model.decoder.greedy(vectors, LONGEST).tokens
+            letters = model.decoder.greedy(vectors, model.longest).tokens
         for b in range(letters.shape[1]):
             text, end, _ = model.vocabulary.decode(letters[:, b]).partition(END)
             texts.append(text if end else text + "...")
     return texts
 
 
-def exact(texts: list[str], labels: np.ndarray) -> float:
-    """The share of captions that are the names of the digits, letter for letter."""
-    return float(np.mean([text == NAMES[label] for text, label in zip(texts, labels, strict=True)]))
+def exact(texts: list[str], labels: np.ndarray, names: Sequence[str] = NAMES) -> float:
+    """The share of captions that are the names of the labels (B,), letter for letter."""
+    return float(np.mean([text == names[label] for text, label in zip(texts, labels, strict=True)]))
 
 
 def untrained(cell: str = "gru") -> Captioner:
@@ -141,9 +165,10 @@ def untrained(cell: str = "gru") -> Captioner:
 
 
 def unrolled(model: Captioner, steps: int) -> mg.Tensor:
-    """The loss on `steps` letters of "seven", with its history, to be drawn."""
-    letters = np.resize(model.vocabulary.encode("seven" + END), steps)[:, None]
-    return model.loss(mg.zeros((1, 64)), letters)
+    """The loss on `steps` letters of a name such as "seven", with its history, to be drawn."""
+    name = "seven" if "seven" in model.names else model.names[0]
+    letters = np.resize(model.vocabulary.encode(name + END), steps)[:, None]
+    return model.loss(mg.zeros((1, model.side**2)), letters)
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -159,9 +184,13 @@ class Task(training.Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.data = digit_images()
-        s = settings
-        self.model: Captioner = Captioner(s.features, s.hidden, s.embedding, s.cell, s.dropout)
+        names: Sequence[str] = NAMES
+        if settings.folder is None:
+            self.data = digit_images()
+        else:
+            self.data, names = read_image_folder(settings.folder)
+        s, side = settings, self.data["train"][0].shape[1]
+        self.model: Captioner = Captioner(s.features, s.hidden, s.embedding, s.cell, s.dropout, names, side)
         self.optimizer = optim.AdamW(self.model.parameters(), lr=s.lr, weight_decay=1e-2)
         self.schedule = optim.lr_scheduler.CosineAnnealingLR(self.optimizer, s.steps)
         self.levels = [("all letters alike", float(np.log(len(self.model.vocabulary))))]
@@ -178,7 +207,7 @@ class Task(training.Task):
         count = -(-len(labels) // size)
         for k in range(count):
             at = order[k * size : (k + 1) * size]
-            noise = rng.normal(scale=self.settings.noise, size=(len(at), 8, 8)).astype(np.float32)
+            noise = rng.normal(scale=self.settings.noise, size=(len(at), *images.shape[1:])).astype(np.float32)
             yield epoch * count + k, images[at] + noise, labels[at]
 
     def loss(self, batch: tuple[int, np.ndarray, np.ndarray]) -> mg.Tensor:
@@ -189,13 +218,17 @@ class Task(training.Task):
     def validate(self) -> dict[str, float]:
         images, labels = self.data["valid"]
         loss = self.model.name_loss(images, labels).item()
-        return {"nats_per_letter": loss, "exact": exact(captions(self.model, images), labels)}
+        return {"nats_per_letter": loss, "exact": self.exact(images, labels)}
+
+    def exact(self, images: np.ndarray, labels: np.ndarray, width: int = 1) -> float:
+        """The share of images below which the model writes their names; `width` is that of a beam search."""
+        return exact(captions(self.model, images, width), labels, self.model.names)
 
     def results(self) -> dict[str, Any]:
         images, labels = self.data["test"]
         return {
-            "exact_greedy": exact(captions(self.model, images), labels),
-            "exact_beam": exact(captions(self.model, images, self.settings.beam), labels),
+            "exact_greedy": self.exact(images, labels),
+            "exact_beam": self.exact(images, labels, self.settings.beam),
             "nats_per_letter": self.model.name_loss(images, labels).item(),
             "images": len(labels),
         }
@@ -211,25 +244,38 @@ class Task(training.Task):
         images, labels = self.data["test"]
         found = captions(self.model, images)
         searched = captions(self.model, images, self.settings.beam)
-        wrong = [text != NAMES[label] for text, label in zip(found, labels)]
+        names = self.model.names
+        wrong = [text != names[label] for text, label in zip(found, labels)]
         first = np.argsort(~np.array(wrong), kind="stable")[:60]  # the wrong ones, and as many others as there is room
         paths = out / "captions.png", out / "captions.txt"
         pictures.grid(
             paths[0],
             images[first],
-            [found[i] + (f" ({NAMES[labels[i]]})" if wrong[i] else "") for i in first],
+            [found[i] + (f" ({names[labels[i]]})" if wrong[i] else "") for i in first],
             [wrong[i] for i in first],
             title=f"Images that were held out, and their captions: {sum(wrong)} of {len(labels)} are wrong",
         )
-        lines = [f"{'image':>5}  {'truth':<6} {'greedy':<11} beam of {self.settings.beam}"]
+        wide = max(6, *map(len, names))
+        lines = [f"{'image':>5}  {'truth':<{wide}} {'greedy':<{wide + 5}} beam of {self.settings.beam}"]
         for i, label in enumerate(labels):
             mark = "  wrong" if wrong[i] else ""
-            lines.append(f"{i:>5}  {NAMES[label]:<6} {found[i]:<11} {searched[i]}{mark}")
+            lines.append(f"{i:>5}  {names[label]:<{wide}} {found[i]:<{wide + 5}} {searched[i]}{mark}")
         paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
         return list(paths)
 
 
 load = Task.load
+
+
+def predict(model: Captioner, inputs: Iterable[str | Path]) -> Iterator[training.Prediction]:
+    """The captions of pictures of the size that was learned, or of a multiple of it, dark on light; by beam search.
+
+    Raises OSError, ValueError for a file that is no such picture, ImportError without pillow.
+    """
+    files = given_files(inputs, PICTURES, "pictures")
+    images = [shrunk(read_image(path)[None], model.side, path)[0] for path in files]
+    for path, text in zip(files, captions(model, np.stack(images), width=3) if files else (), strict=True):
+        yield training.Prediction(str(path), text, {"text": text})
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,10 +23,12 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
-from minigrad.data import Streams, Vocabulary, fetch, read_text
+from minigrad.data import Streams, Vocabulary, fetch, given_texts, read_text
+from minigrad.data.inputs import about
 from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
 from minigrad.training.cells import CELLS
+from minigrad.training.predictions import percent
 
 TEXTS = ("tiny_shakespeare",)  # data sets that are one text
 State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for LSTMs, or None for zeros
@@ -252,6 +254,47 @@ class Task(training.Task):
 
 
 load = Task.load
+
+
+def predict(model: CharLM, inputs: Iterable[str | Path], *, top: int = 5) -> Iterator[training.Prediction]:
+    """How the model finds texts, in bits per character, and which characters it expects next.
+
+    Args:
+        model: the model.
+        inputs: texts, files or `-`; see `data.given_texts`.
+        top: how many characters to tell.
+
+    Raises OSError, ValueError for a text that is empty or has characters that the model lacks.
+    """
+    given = list(given_texts(inputs))
+    texts = []
+    for each in given:
+        with about(each.name):
+            texts.append(model.vocabulary.encode(each.text))
+    for each, numbers in zip(given, texts, strict=True):
+        log_p, bits = expected(model, numbers)
+        best = [int(i) for i in np.argsort(-log_p, kind="stable")[:top]]
+        following: list[dict[str, Any]] = [
+            {"character": model.vocabulary.decode(i), "probability": math.exp(log_p[i])} for i in best
+        ]
+        told = ", ".join(f"{next_one['character']!r} {percent(next_one['probability'])}" for next_one in following)
+        measured = "" if bits is None else f"{bits:.2f} bits per character; "
+        data = {"characters": len(numbers), "bits_per_character": bits, "next": following}
+        yield training.Prediction(each.name, f"{measured}next: {told}", data)
+
+
+@mg.no_grad()
+def expected(model: CharLM, numbers: np.ndarray, length: int = 1024) -> tuple[np.ndarray, float | None]:
+    """The log-probabilities (V,) of the next character, and the mean bits of those after the first; None if none is."""
+    state, nats, log_p = None, 0.0, np.zeros(0)
+    for start in range(0, len(numbers), length):
+        part = numbers[start : start + length]
+        logits, state = model(mg.tensor(part[:, None]), state)
+        found = F.log_softmax(logits).numpy()[:, 0].astype(np.float64)
+        truth = numbers[start + 1 : start + 1 + len(part)]
+        nats -= float(found[np.arange(len(truth)), truth].sum())
+        log_p = found[-1]
+    return log_p, nats / math.log(2) / (len(numbers) - 1) if len(numbers) > 1 else None
 
 
 def train(settings: Settings) -> dict[str, Any]:

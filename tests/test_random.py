@@ -147,3 +147,11 @@ def test_each_backend_has_a_default_generator():
         assert random.default_generator().backend.name == "numba"
     assert random.default_generator("numpy").backend.name == "numpy"
     assert other.tolist() == one  # the same seed, and the same kind of generator
+
+
+@pytest.mark.parametrize("generator", [4, np.random.default_rng(0)])
+def test_only_a_generator_of_ours_gives_numbers(generator):
+    with pytest.raises(TypeError, match=r"mg\.random\.Generator"):
+        mg.random.normal((2,), generator=generator)
+    with pytest.raises(TypeError, match=r"mg\.random\.Generator"):
+        mg.random.permutation(3, generator)

@@ -15,6 +15,13 @@ FUNCTIONAL = frozenset(
 )
 CONVOLUTIONS = "conv1d conv2d conv3d max_pool1d max_pool2d avg_pool2d interpolate grid_sample".split()
 
+QUANTILE = (
+    "(1 - w) * s[i] + w * s[j], of s = mg.sort(x.flatten()), "
+    "p = {} * (len(s) - 1), i = int(p), j = math.ceil(p), w = p - i"
+)
+TRAPEZOID = "((y[1:] + y[:-1]) / 2 * mg.diff(x)).sum()"
+GAMMA = "scipy.special.{} of an array with SciPy: minigrad has no such function"
+
 # A name of PyTorch's or NumPy's -> what to write here; x is the tensor.
 NAMES = {
     # creation
@@ -115,8 +122,8 @@ NAMES = {
     "rad2deg": "x * (180 / math.pi)",
     "masked_fill": "mg.where(mask, value, x)",
     "pad": "x.pad(((0, 0), (1, 2))): the widths before and after, for each axis, the first one first",
-    "nan_to_num": "mg.where(mg.isnan(x), 0, x)",
-    "heaviside": "mg.where(x > 0, 1.0, 0.0)",
+    "nan_to_num": "mg.clip(mg.where(mg.isnan(x), 0, x), min, max), with the ends of the type",
+    "heaviside": "mg.where(x == 0, value, x > 0)",
     "softmax": "mg.functional.softmax(x, axis=-1)",
     "log_softmax": "mg.functional.log_softmax(x, axis=-1)",
     # reductions
@@ -125,7 +132,7 @@ NAMES = {
     "amin": "mg.min(x, axis=0)",
     "average": "mg.mean(x), or (weights * x).sum() / weights.sum()",
     "nansum": "mg.where(mg.isnan(x), 0, x).sum()",
-    "median": "mg.sort(x)[(x.size - 1) // 2]",
+    "median": "mg.sort(v)[(len(v) - 1) // 2], the lower of the two in the middle, of v = x.flatten()",
     "var_mean": "x.var(correction=1), x.mean()",
     "std_mean": "x.std(correction=1), x.mean()",
     "aminmax": "x.min(), x.max()",
@@ -176,7 +183,7 @@ NAMES = {
     "argwhere": "mg.stack(mg.nonzero(x), axis=1)",
     "msort": "mg.sort(x, axis=0)",
     "bincount": "mg.one_hot(x, n).sum(axis=0)",
-    "kthvalue": "mg.sort(x)[k - 1]",
+    "kthvalue": "mg.sort(v)[k - 1], of v = x.flatten()",
     "mode": "mg.one_hot(x, n).sum(axis=0).argmax()",
     # values out, files
     "array_equal": "np.array_equal(x, y)",
@@ -226,8 +233,8 @@ NAMES = {
     "triu_indices": "mg.nonzero(mg.triu(mg.ones((n, n))))",
     "tril_indices": "mg.nonzero(mg.tril(mg.ones((n, n))))",
     "histc": "np.histogram(x.detach().numpy())",
-    "percentile": "mg.sort(x)[int(q / 100 * (x.size - 1))]",
-    "quantile": "mg.sort(x)[int(q * (x.size - 1))]",
+    "percentile": QUANTILE.format("q / 100"),
+    "quantile": QUANTILE.format("q"),
     **{
         name: f"np.linalg.{theirs}(array) with NumPy: minigrad factorises no matrices"
         for name, theirs in LINALG.items()
@@ -236,18 +243,23 @@ NAMES = {
     **dict.fromkeys(CONVOLUTIONS, "it with PyTorch: minigrad has no convolutions"),
     "fft": "np.fft.fft(array) with NumPy: minigrad has no complex numbers",
     "complex64": "mg.float32: minigrad has no complex numbers",
+    "complex": "mg.stack([real, imaginary], axis=-1): minigrad has no complex numbers",
+    "layout": "x.array, the backend's array: there are no other layouts",
+    "names": "x.shape: axes have positions, no names",
+    "jit": "the function itself: nothing is compiled here",
+    "distributed": "one process: there is nothing for several",
     "sparse": "x.at[index].set(values): there are no sparse tensors",
     "cumprod": "mg.cumulative_prod(x, axis=0)",
-    "cov": "x.T @ x / (len(x) - 1), of x less its mean",
-    "corrcoef": "x.T @ x / (len(x) - 1), of x less its mean, over its deviation",
-    "vdot": "mg.vecdot(x, y)",
+    "cov": "c @ c.T / (c.shape[1] - 1), of c = x - x.mean(axis=1, keepdims=True)",
+    "corrcoef": "c @ c.T, of d = x - x.mean(axis=1, keepdims=True) and c = d / d.norm(2, axis=1, keepdims=True)",
+    "vdot": "mg.vecdot(x, y) of two vectors",
     "dist": "(x - y).norm()",
     "pairwise_distance": "(x - y).norm(2, axis=-1)",
     "cosine_similarity": "mg.vecdot(x, y) / (x.norm(2, axis=-1) * y.norm(2, axis=-1))",
     "normalize": "x / x.norm(2, axis=-1, keepdims=True)",
     "renorm": "x / x.norm(2, axis=-1, keepdims=True)",
     "bucketize": "mg.searchsorted(boundaries, x)",
-    "digitize": "mg.searchsorted(boundaries, x)",
+    "digitize": "mg.searchsorted(bins, x, side='right')",
     "take_along_dim": "mg.take_along_axis(x, index, axis=0)",
     "swapdims": "mg.swapaxes(x, i, j)",
     "split_with_sizes": "mg.split(x, sizes, axis=0)",
@@ -255,11 +267,11 @@ NAMES = {
     "hsplit": "mg.split(x, parts, axis=1)",
     "vsplit": "mg.split(x, parts, axis=0)",
     "unflatten": "x.reshape(shape)",
-    "atleast_2d": "x.reshape(1, -1)",
-    "column_stack": "mg.stack(xs, axis=1)",
+    "atleast_2d": "x.reshape(1, -1) of a vector",
+    "column_stack": "mg.stack(xs, axis=1) of vectors, mg.concat(xs, axis=1) of matrices",
     "row_stack": "mg.vstack(xs)",
     "dstack": "mg.stack(xs, axis=2)",
-    "append": "mg.concat([x, y])",
+    "append": "mg.concat([x.flatten(), y.flatten()])",
     "insert": "mg.concat([x[:i], y, x[i:]])",
     "delete": "mg.concat([x[:i], x[i + 1 :]])",
     "ascontiguousarray": "mg.asarray(x)",
@@ -281,7 +293,21 @@ NAMES = {
     "nanmean": "mg.where(mg.isnan(x), 0, x).sum() / (~mg.isnan(x)).sum()",
     "nanmax": "mg.where(mg.isnan(x), -mg.inf, x).max()",
     "nanmin": "mg.where(mg.isnan(x), mg.inf, x).min()",
-    "trapezoid": "((y[1:] + y[:-1]) / 2 * mg.diff(x)).sum()",
+    "trapezoid": TRAPEZOID,
+    "trapz": TRAPEZOID,
+    "cross": "x[[1, 2, 0]] * y[[2, 0, 1]] - x[[2, 0, 1]] * y[[1, 2, 0]] of two vectors of 3",
+    "block_diag": "mg.concat([x.pad(((0, 0), (0, n))), y.pad(((0, 0), (m, 0)))]) of matrices of m and n columns",
+    "cartesian_prod": "mg.stack(mg.meshgrid(x, y, indexing='ij'), axis=-1).reshape(-1, 2)",
+    "combinations": "x[list(itertools.combinations(range(len(x)), 2))]",
+    "masked_scatter": "x.at[mask].set(values)",
+    "angle": "mg.atan2(y, x) of the imaginary part y and the real part x",
+    "sinc": "mg.sin(mg.pi * x) / (mg.pi * x)",
+    "gradient": "mg.diff(x) / step, between neighbours",
+    "interp": "y[i] + (x - at[i]) * (y[i + 1] - y[i]) / (at[i + 1] - at[i]), with i = mg.searchsorted(at, x) - 1",
+    "lgamma": GAMMA.format("gammaln"),
+    "digamma": GAMMA.format("digamma"),
+    "erfinv": GAMMA.format("erfinv"),
+    "special": "mg.erf, mg.sigmoid, mg.logsumexp, ...: such functions are beside the others",
     "polyval": "sum(c * x**i for i, c in enumerate(coefficients[::-1]))",
     "apply_": "mg.tensor of a Python list, or a function of tensors",
     "apply_along_axis": "mg.stack([f(row) for row in x])",

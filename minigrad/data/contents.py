@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import zlib
 from pathlib import Path
 
 GZIP = b"\x1f\x8b"
+STANDARD_INPUT = Path("/dev/stdin")  # read by its stream, wherever there is such a file or not
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -20,7 +22,7 @@ def read_bytes(path: str | Path) -> bytes:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory, not a file")
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
     if content.startswith(GZIP):

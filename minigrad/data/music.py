@@ -17,10 +17,12 @@ import numpy as np
 
 from ..extras import extra
 from .contents import read_bytes
+from .labelled import files_in, tenths
 from .text import read_text
 
 LOWEST, HIGHEST = 21, 108  # the piano's A0 and C8
 KEYS = HIGHEST - LOWEST + 1
+MIDI = (".mid", ".midi")  # files that are read
 SPLITS = ("train", "valid", "test")
 
 
@@ -141,6 +143,25 @@ def read_midi(path: str | Path) -> np.ndarray:
                 raise ValueError(f"{path} has the pitch {pitch}; a piano has {LOWEST} to {HIGHEST}")
             roll[-(-start // beat) : -(-end // beat), pitch - LOWEST] = 1
     return roll
+
+
+def read_midi_folder(folder: str | Path) -> dict[str, list[np.ndarray]]:
+    """The pieces of a folder of MIDI files by split, as those of `read_chorales`.
+
+    They are in sub-folders train, valid and test; or in the folder itself, and then of ten one after the other, in the
+    order of names, the first is in the test set and the second in the validation set.
+
+    Raises OSError, ValueError for too few files and for one that `read_midi` refuses, ImportError without mido.
+    """
+    folder = Path(folder)
+    if all((folder / split).is_dir() for split in SPLITS):
+        paths = {split: files_in(folder / split, MIDI) for split in SPLITS}
+    else:
+        paths = tenths(files_in(folder, MIDI))
+    for split in SPLITS:
+        if not paths[split]:
+            raise ValueError(f"{folder} has {sum(map(len, paths.values()))} MIDI files, and none for {split!r}")
+    return {split: [read_midi(path) for path in paths[split]] for split in SPLITS}
 
 
 def _notes(track: Any) -> Iterator[tuple[int, int, int]]:

@@ -6,7 +6,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +22,11 @@ LACKING = set(
 )
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # Python's own `float` takes more: 1_500
 BEHIND_A_QUOTE = re.compile(r'"[ \t]+(?=,|\n|$)')  # white space that csv refuses, where it is strict
-TIME = re.compile(r"\d{4}(-\d\d(-\d\d)?)?|\d{8}", re.ASCII)
+TIME = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d:\d\d(:\d\d)?)?)?)?|\d{8}", re.ASCII)
 
 
 class Series(NamedTuple):
-    """A time series: `times`, datetime64 by year, month or day, and `values`, float64; both of shape (T,).
+    """A time series: `times`, datetime64 by year, month, day, minute or second, and `values`, float64; both (T,).
 
     A value that is lacking is NaN.
     """
@@ -42,31 +43,36 @@ class Series(NamedTuple):
 
 
 def read_series(path: str | Path, column: str | None = None) -> Series:
-    """A time series from a CSV file with a line of names.
+    """A time series from a CSV file, with a line of names or without.
 
-    The first column is the time: a year (`1700`), a month (`1958-03`) or a day (`1958-03-29`, `19580329`). The values
-    are in another column, or in twelve named JAN to DEC beside the year; these are read line by line, as one series. An
-    empty field, a dash, and the words that pandas takes for it (NA, NaN, null, ...) are a lacking value. White space
-    around names and values counts for nothing, nor do empty lines. Fields are separated by commas, and may be in double
-    quotes.
+    The first column is the time: a year (`1700`), a month (`1958-03`), a day (`1958-03-29`, `19580329`) or a time of
+    the day (`1958-03-29 12:00`, or with seconds). The values are in another column, or in twelve named JAN to DEC
+    beside the year; these are read line by line, as one series. An empty field, a dash, and the words that pandas takes
+    for it (NA, NaN, null, ...) are a lacking value. White space around names and values counts for nothing, nor do
+    empty lines. Fields are separated by commas, and may be in double quotes.
 
     Args:
         path: the file, in UTF-8.
-        column: the name of the column with the values; it need not be given if there is only one.
+        column: the name of the column with the values; it need not be given if there is only one. In a file without
+            names it is the number of the column, as text: the time is in 1.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
         ValueError: there is no such column, or which one is meant is not clear; a line has too few or too many
-            fields, no time, what is no number, or a time that is not after the one before; nothing but names is there,
-            or there are no names. The message says in which line and column.
+            fields, no time, what is no number, or a time that is not after the one before; nothing but names is there.
+            The message says in which line and column.
     """
     text = BEHIND_A_QUOTE.sub('"', read_text(path))
     lines = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
     try:
-        rows = ([field.strip() for field in fields] for fields in lines if any(map(str.strip, fields)) or fields[1:])
+        rows: Iterator[list[str]] = (
+            [field.strip() for field in fields] for fields in lines if any(map(str.strip, fields)) or fields[1:]
+        )
         names = next(rows, None)
         if names is None:
             raise ValueError(f"{path} has nothing but empty lines")
+        if TIME.fullmatch(names[0]) and all(_number(field) for field in names[1:]):
+            rows, names = chain([names], rows), [str(i + 1) for i in range(len(names))]  # a file without names
         _check_names(path, names)
         return _series(path, lines, rows, names, column)
     except csv.Error as error:
@@ -74,9 +80,9 @@ def read_series(path: str | Path, column: str | None = None) -> Series:
 
 
 def _check_names(path: str | Path, names: list[str]) -> None:
-    """Refuse files without names, whose first line would be lost, and those with other signs between fields."""
+    """Refuse files whose first line is neither names nor values, and those with other signs between fields."""
     if TIME.fullmatch(names[0]):
-        raise ValueError(f"{path} has no names of columns in its first line, but data: {','.join(names)[:60]}")
+        raise ValueError(f"{path} has neither names of columns in its first line nor values: {','.join(names)[:60]}")
     for sign, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(names) == 1 and sign in names[0]:
             raise ValueError(
@@ -85,7 +91,7 @@ def _check_names(path: str | Path, names: list[str]) -> None:
             )
 
 
-def _series(path: str | Path, lines: Any, rows: Iterator[list[str]], names: list[str], column: str | None) -> Series:
+def _series(path: str | Path, lines: Any, rows: Iterable[list[str]], names: list[str], column: str | None) -> Series:
     months = [name.upper() for name in names[1:]] == MONTHS
     used = list(range(1, 13)) if months and column is None else [_index(path, names, column)]
     times: list[np.datetime64] = []
@@ -129,7 +135,14 @@ def _time(field: str, where: str) -> np.datetime64:
             return np.datetime64(f"{field[:4]}-{field[4:6]}-{field[6:]}" if len(field) == 8 else field)
         except ValueError:
             pass  # a 13th month, say
-    raise ValueError(f"{where}: {field!r} is not a year, a month (1958-03) or a day (1958-03-29 or 19580329)")
+    raise ValueError(
+        f"{where}: {field!r} is not a year, a month (1958-03), a day (1958-03-29 or 19580329) or a time of the day "
+        "(1958-03-29 12:00)"
+    )
+
+
+def _number(field: str) -> bool:
+    return field in LACKING or NUMBER.fullmatch(field) is not None
 
 
 def _value(field: str, where: str) -> float:

@@ -73,7 +73,10 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     source = get_backend(f"cupy:{int(number)}") if kind == 2 else default_backend()
     if kind == 1 and source.array_type is not np.ndarray:
         source = get_backend("numpy")
-    array = source.from_dlpack(x)
+    try:
+        array = source.from_dlpack(x)
+    except RuntimeError as error:  # NumPy's, for types that it lacks
+        raise TypeError(f"from_dlpack: {source.name} cannot read {type(x).__name__}: {error}") from None
     dtypes.check(array.dtype)
     where = source if device is None else backend_of_device(device)
     if where.place != source.place:

@@ -82,15 +82,22 @@ class Exchanged(Recorded):
         dl_device: tuple[Any, int] | None = None,
         copy: bool | None = None,
     ) -> Any:
-        """A capsule through which another library reads the memory, or a copy of it (`copy=True`).
+        """A capsule through which another library reads a copy, or with `copy=False` the memory itself.
+
+        DLPack lets its readers write, and nobody would tell us: results would change, and backward would go through
+        values that operations never saw. So memory of our own is shared only where that is asked for. What others have
+        in their hands already (see `asarray`) is shared by default. `numpy()` gives what cannot be written to.
 
         Raises GraphError if gradients are recorded for this tensor, which DLPack cannot carry; BufferError for another
         device, or where the array library cannot do what is asked.
         """
         if self.node is not None:
             raise GraphError("this tensor requires gradients, which DLPack cannot carry: detach() first")
+        array, others = self.array, self.version is not None and self.version.foreign
+        if copy or (copy is None and not others):
+            array, copy = self.backend.copy(array), None
         given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
-        return self.array.__dlpack__(**{name: value for name, value in given.items() if value is not None})
+        return array.__dlpack__(**{name: value for name, value in given.items() if value is not None})
 
     def __dlpack_device__(self) -> tuple[Any, int]:
         """The kind and the number of the device, as DLPack counts them."""

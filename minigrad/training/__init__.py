@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .files import load, save
     from .fitting import fit
     from .keeping.results import drawn
+    from .predictions import Prediction
     from .settings import Settings, setting
     from .task import Task
     from .trainer import Trainer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "End",
+    "Prediction",
     "Settings",
     "Step",
     "Task",
@@ -37,6 +39,7 @@ LATER = {
     "files": "load save",
     "fitting": "fit",
     "keeping.results": "drawn",
+    "predictions": "Prediction",
     "settings": "Settings setting",
     "task": "Task",
     "trainer": "Trainer",

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minigrad import nn
-from minigrad.saving import contents, entry, library, write
+from minigrad.saving import contents, description, entry, library, opened, write
 from minigrad.writing import replace
 
-__all__ = ["entry", "library", "load", "number", "program_of", "read", "replace", "save", "write"]
+__all__ = ["entry", "kind", "library", "load", "located", "number", "program_of", "read", "replace", "save", "write"]
 
 M = TypeVar("M", bound=nn.Module)
+MODEL = "model.safetensors"  # in the directory of a training
 
 
 def save(model: nn.Module, path: str | Path, format: str, about: Mapping[str, Any]) -> None:
@@ -42,13 +43,7 @@ def load(path: str | Path, format: str, build: Callable[[Any], M]) -> M:
 
     Raises OSError if there is none, ValueError for another kind of file or damaged contents.
     """
-    path = Path(path)
-    path = path / "model.safetensors" if path.is_dir() else path
-    if not path.is_file():
-        program = program_of(format)
-        raise FileNotFoundError(
-            f"there is no model {path}" + (f"; make one with: minigrad train {program}" if program else "")
-        )
+    path = located(path, program_of(format))
     tensors, about = read(path, format)
     try:
         model = build(about)
@@ -56,6 +51,40 @@ def load(path: str | Path, format: str, build: Callable[[Any], M]) -> M:
         raise ValueError(f"{path} does not say what is needed to rebuild its model: {error!r}") from error
     model.load_state_dict(tensors)
     return model
+
+
+def located(path: str | Path, program: str | None = None) -> Path:
+    """The file of a model: as given, or in the directory that training left.
+
+    Raises FileNotFoundError, which says how to make one, with a program or without.
+    """
+    path = Path(path)
+    model = path / MODEL if path.is_dir() else path
+    if model.exists():
+        return model
+    if (path / "checkpoint.safetensors").is_file():
+        raise FileNotFoundError(f"there is no model {model} yet: the training has not ended; go on with --resume")
+    raise FileNotFoundError(f"there is no model {model}; make one with: minigrad train {program or 'PROGRAM'}")
+
+
+def kind(path: str | Path, program: str | None = None) -> str:
+    """The program that a trained model is of, by the format that its file names; `path` as in `load`.
+
+    `program` is one that makes such a model, for the error if there is none.
+
+    Raises OSError if there is no such file, ValueError for a file of another kind and one that no program wrote.
+    """
+    path = located(path, program)
+    with opened(path) as file:
+        format = description(path, file).get("format")
+    if format is None:
+        raise ValueError(f"{path} is no model that minigrad trained: it does not say of which program it is")
+    if str(format).endswith(" checkpoint"):
+        raise ValueError(f"{path} is a checkpoint, from which a training goes on; the model is in {MODEL} beside it")
+    found = program_of(format)
+    if found is None:
+        raise ValueError(f"{path} is a model of a task of your own ({format!r}): that loads it")
+    return found
 
 
 def program_of(format: Any) -> str | None:

@@ -3,6 +3,7 @@
     python -m minigrad.models.forecast --series sunspots
     python -m minigrad.models.forecast --series co2 --hidden 16
     python -m minigrad.models.forecast --series co2 --task vector --horizon 26
+    python -m minigrad.models.forecast --series sales.csv --column units --season 12
 
 In task `forecast` a recurrent network reads a series, and after each value it predicts the next one (sequence to
 sequence, aligned). In task `vector` it reads a window and then predicts the next values all at once (sequence to
@@ -16,7 +17,7 @@ into copies of the held-out part at known places, and it is counted how well the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,12 +27,24 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim, training
-from minigrad.data import Series
+from minigrad.data import Series, given_files, read_series
+from minigrad.data.inputs import about
 from minigrad.training import setting
 from minigrad.training.cells import CELLS
 
-from .faults import FAULTS, detection, inject, unexpected
-from .observed import KINDS, Observed, Scaling, autoregression, fit_autoregression, persistence, spacing
+from .faults import APART, FAULTS, detection, inject, unexpected
+from .observed import (
+    KINDS,
+    Observed,
+    Scaling,
+    autoregression,
+    by_month,
+    filled,
+    fit_autoregression,
+    own_series,
+    persistence,
+    spacing,
+)
 from .picture import picture
 
 Forecasts = Callable[[np.ndarray], np.ndarray]  # from values (T, B) to forecasts (T, B, K)
@@ -46,7 +59,21 @@ class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
     out: Path = setting(Path("out/forecast"), "Directory for the results.")
-    series: str = setting("sunspots", "What is forecast.", choices=tuple(KINDS))
+    series: str = setting(
+        "sunspots",
+        f"What is forecast: {', '.join(KINDS)}; or a CSV file of your own, with times (1958, 1958-03, 1958-03-29, "
+        "1958-03-29 12:00) in its first column and values in another, with a line of names or without.",
+    )
+    column: str | None = setting(
+        None,
+        "The column of your file that has the values, by name, or by number if it has no names (the time is in 1).",
+    )
+    season: int = setting(0, "Values in a year, for a file whose values have seasons, as 12 for months; 0: none.", 0)
+    trailing: int = setting(
+        0,
+        "Measure the level from the mean of this many last values, for a file whose values grow; 0: from that of all.",
+        0,
+    )
     task: str = setting(
         "forecast", "A forecast after each value, or of many values at the end.", choices=("forecast", "vector")
     )
@@ -62,6 +89,14 @@ class Settings(training.Settings):
     lr: float = setting(5e-3, "Highest learning rate of Adam.", 0.0)
 
     QUICK: ClassVar = {"steps": 60, "hidden": 8, "members": 1, "length": 40, "validations": 4, "lr": 2e-2}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.series in KINDS:
+            if self.column is not None or self.season or self.trailing:
+                raise ValueError(f"--column, --season and --trailing are for a file of your own, not for {self.series}")
+        elif not Path(self.series).is_file():
+            raise ValueError(f"--series is one of {', '.join(KINDS)}, or a CSV file; there is no file {self.series!r}")
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -133,14 +168,16 @@ class Forecaster(nn.Module):
 def forecast(model: Forecaster, series: Series, steps: int) -> np.ndarray:
     """What the model expects after the end of a series: values (steps,). It reads its own forecasts in turn.
 
-    Raises ValueError for a series with gaps or uneven times, or with fewer values than the model reads.
+    Raises ValueError for a series with gaps, for uneven times where there are seasons, and for a series with fewer
+    values than the model reads.
     """
     times, values, length = series.times, np.asarray(series.values, float), model.sizes["length"]
     if len(values) < max(2, length):
         raise ValueError(f"this model reads {max(2, length)} values before it forecasts; there are {len(values)}")
     if not np.isfinite(values).all():
         raise ValueError(f"there are {(~np.isfinite(values)).sum()} gaps in this series; fill them first")
-    known, step = len(values), spacing(times)
+    known = len(values)
+    step = spacing(times) if model.scaling.season else times[1] - times[0]  # without seasons no time is read
     states, done = None, 0
     while len(values) < known + steps:
         x = model.scaling.inputs(times[0] + step * np.arange(len(values)), values[:, None])
@@ -178,7 +215,10 @@ class Task(training.Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.observed = Observed(settings.series)
+        if settings.series in KINDS:
+            self.observed = Observed(settings.series)
+        else:
+            self.observed = own_series(settings.series, settings.column, settings.season, settings.trailing)
         vector = settings.task == "vector"
         self.horizon = settings.horizon if vector else 1
         learned = self.observed.values[: self.observed.validation]
@@ -186,7 +226,7 @@ class Task(training.Task):
         if self.last_start < 0:
             raise ValueError(
                 f"--length {settings.length} and {self.horizon} steps ahead do not fit into the "
-                f"{len(learned)} values of {settings.series} to train on"
+                f"{len(learned)} values of {self.observed.name} to train on; give a smaller --length"
             )
         scaling = Scaling.fit(self.observed.kind, learned, self.horizon)
         length = settings.length if vector else 0
@@ -243,7 +283,7 @@ class Task(training.Task):
             "network": lambda v: self.model.forecasts(seen.times, v),
             "persistence": lambda v: persistence(v, self.horizon),
         }
-        for order in (ORDER, seen.kind.year) if seen.kind.year else (ORDER,):
+        for order in (ORDER, seen.kind.year) if 0 < seen.kind.year < len(known) // 2 else (ORDER,):
             found[f"AR({order})"] = partial(autoregression, fit_autoregression(known, order), horizon=self.horizon)
         if seen.kind.root:
             weights = fit_autoregression(forward(known), ORDER)
@@ -263,8 +303,12 @@ class Task(training.Task):
             "scored": {part: seen.scored(self.horizon, *place).sum(axis=0) for part, place in parts.items()},
             "gaps_filled": {"all": int((~seen.measured).sum()), "test": int((~seen.measured[seen.test :]).sum())},
             "free_running_rmse": float(np.sqrt(np.nanmean((self.free_run() - truth) ** 2))),
-            "faults": self.faults()[0],
+            "faults": self.faults()[0] if self.has_room_for_faults() else None,
         }
+
+    def has_room_for_faults(self) -> bool:
+        """Whether the test part is long enough to put faults into it, as that of a short series of one's own is not."""
+        return len(self.observed.values) - self.observed.test >= len(FAULTS) * APART
 
     def free_run(self) -> np.ndarray:
         """The test part as the network continues what came before it."""
@@ -308,11 +352,39 @@ class Task(training.Task):
     def write(self, out: Path) -> list[Path]:
         made = {name: f(self.observed.values[:, None])[:, 0, 0] for name, f in self.forecasters().items()}
         path = out / "forecast.png"
-        picture(path, self.observed, made, self.free_run(), self.faults(copies=1)[1])
+        faults = self.faults(copies=1)[1] if self.has_room_for_faults() else None
+        picture(path, self.observed, made, self.free_run(), faults)
         return [path]
 
 
 load = Task.load
+
+
+def predict(
+    model: Forecaster, inputs: Iterable[str | Path], *, steps: int = 12, column: str | None = None
+) -> Iterator[training.Prediction]:
+    """What comes after the end of the series in CSV files, of the kind that the model has learned.
+
+    Args:
+        model: the model.
+        inputs: CSV files, as `data.read_series` takes them. Gaps are filled as in training, with straight lines.
+        steps: how many values.
+        column: that has the values.
+
+    Raises OSError, ValueError for a file that has no such series, and one that is too short.
+    """
+    for path in given_files(inputs, (".csv",), "series of numbers"):
+        series = read_series(path, column)
+        gaps = int((~np.isfinite(series.values)).sum())
+        known = Series(by_month(series.times), filled(series.values) if gaps < len(series.values) else series.values)
+        with about(path):
+            values = forecast(model, known, steps)
+        even = np.unique(np.diff(known.times)).size == 1
+        following = known.times[-1] + np.arange(1, steps + 1) * (known.times[-1] - known.times[-2])
+        times = [str(time) for time in following] if even else [f"+{k + 1}" for k in range(steps)]
+        told = [f"{time}  {value:.6g}" for time, value in zip(times, values, strict=True)]
+        data = {"times": times, "values": values.tolist(), "gaps_filled": gaps}
+        yield training.Prediction(str(path), "\n".join(told), data)
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minigrad.data import Series, fetch, read_series
+from minigrad.data.inputs import about
+
+SHORTEST = 50  # values of a series of one's own
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ KINDS = {
 
 
 class Observed:
-    """A data set: values without gaps, and its parts.
+    """A series: values without gaps, and its parts.
 
     A gap is filled with a straight line between its neighbours. Such values are read and learned from, but no forecast
     of one is scored, nor one made at one: the line knows of the value after the gap.
@@ -57,12 +61,11 @@ class Observed:
         validation, test: where these parts begin; the first ends where the second begins.
     """
 
-    def __init__(self, name: str, series: Series | None = None) -> None:
-        self.name, self.kind = name, KINDS[name]
+    def __init__(self, name: str, series: Series | None = None, kind: Kind | None = None) -> None:
+        self.name, self.kind = name, kind or KINDS[name]
         self.times, values = series or read_series(fetch(name))
         self.measured = np.isfinite(values)
-        at = np.arange(len(values))
-        self.values = np.interp(at, at[self.measured], values[self.measured])
+        self.values = filled(values)
         count = [n if isinstance(n, int) else round(n * len(values)) for n in (self.kind.validation, self.kind.test)]
         self.test = len(values) - count[1]
         self.validation = self.test - count[0]
@@ -83,6 +86,44 @@ class Observed:
     def rmse(self, forecasts: np.ndarray, begin: int, end: int) -> list[float]:
         """The root of the mean squared error by steps ahead, in the unit of the series, for forecasts (T, 1, K)."""
         return [float(x) for x in np.sqrt(np.nanmean(self.errors(forecasts, begin, end) ** 2, axis=0))]
+
+
+def own_series(path: str | Path, column: str | None, season: int, trailing: int) -> Observed:
+    """A series of a user's: the last tenth is for the test, the tenth before it for validation.
+
+    Args:
+        path, column: of a CSV file, as `data.read_series` takes them.
+        season, trailing: `year` and `trailing` of a `Kind`.
+
+    Raises OSError, ValueError for a file without such a series, for one that is too short or does not change, and for
+    uneven times where there are seasons.
+    """
+    series = read_series(path, column)
+    series = series._replace(times=by_month(series.times))
+    with about(path):
+        if np.isfinite(series.values).sum() < SHORTEST:
+            raise ValueError(
+                f"a series of {SHORTEST} values or more is needed, not of {np.isfinite(series.values).sum()}"
+            )
+        if np.nanstd(series.values) == 0:
+            raise ValueError("all values of the series are the same: there is nothing to learn")
+        if season:
+            spacing(series.times)
+    return Observed(Path(path).stem, series, Kind(column or "value", 0.1, 0.1, year=season, trailing=trailing))
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Values with straight lines in the gaps; before the first and after the last value there is that value."""
+    measured, at = np.isfinite(values), np.arange(len(values))
+    return np.interp(at, at[measured], values[measured])
+
+
+def by_month(times: np.ndarray) -> np.ndarray:
+    """Days as months, if they are the same day of one month after the other: those are evenly spaced."""
+    months = times.astype("datetime64[M]")
+    same_day = np.unique(times.astype("datetime64[D]") - months.astype("datetime64[D]")).size == 1
+    each = len(times) > 1 and (np.diff(months).astype(int) == 1).all()
+    return months if times.dtype == "datetime64[D]" and same_day and each else times
 
 
 @dataclass(frozen=True)

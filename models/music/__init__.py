@@ -21,7 +21,7 @@ larger, and dropout keeps them from learning the pieces by heart. The pieces are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,15 +31,17 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
-from minigrad.data import bucketed, fetch, pad, read_chorales, write_midi
-from minigrad.data.music import KEYS, LOWEST
+from minigrad.data import bucketed, fetch, given_files, pad, read_chorales, read_midi, read_midi_folder, write_midi
+from minigrad.data.music import KEYS, LOWEST, MIDI
 from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
 from minigrad.training.cells import CELLS
+from minigrad.training.predictions import percent
 
 from .piano import TEMPO, draw_rolls, write_wav
 
 PUBLISHED = {"rnn": 9.10, "lstm": 8.67, "gru": 8.54}  # Chung et al. 2014, table 2: nats a time step, test pieces
+NOTES = "C C# D D# E F F# G G# A A# B".split()
 PRIME = 8  # chords of a test piece that the model continues
 
 
@@ -47,7 +49,11 @@ PRIME = 8  # chords of a test piece that the model continues
 class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
-    data: Path | None = setting(None, "JSON file of pieces by split; by default the JSB chorales, downloaded once.")
+    data: Path | None = setting(
+        None,
+        "Your own pieces: a folder of MIDI files, or of folders train, valid and test of these, or a JSON file of "
+        "pieces by split; by default the JSB chorales, downloaded once.",
+    )
     out: Path = setting(Path("out/music"), "Directory for the results.")
     steps: int = setting(2500, "Batches to train on.", 1)
     cell: str = setting("gru", "The kind of recurrent network.", choices=tuple(CELLS))
@@ -212,7 +218,8 @@ class Task(training.Task):
         super().__init__(settings)
         if settings.cell in PUBLISHED:
             self.levels = [(f"Chung et al. 2014, {settings.cell}, test", PUBLISHED[settings.cell])]
-        self.pieces = read_chorales(fetch("jsb-chorales") if settings.data is None else settings.data)
+        place = fetch("jsb-chorales") if settings.data is None else settings.data
+        self.pieces = read_midi_folder(place) if place.is_dir() else read_chorales(place)
         for split, rolls in self.pieces.items():
             if not rolls:
                 raise ValueError(
@@ -266,6 +273,48 @@ class Task(training.Task):
 
 
 load = Task.load
+
+
+def predict(model: ChordLM, inputs: Iterable[str | Path], *, steps: int = 8) -> Iterator[training.Prediction]:
+    """How the model finds the chords of MIDI files, which keys it expects next, and how it would go on.
+
+    Args:
+        model: in evaluation mode.
+        inputs: MIDI files, or folders of them.
+        steps: how many chords to go on for: in each the keys that are more likely to sound than not.
+
+    Raises OSError, ValueError for a file that is no MIDI file, ImportError without mido.
+    """
+    files = given_files(inputs, MIDI, "MIDI files")
+    rolls = [read_midi(path) for path in files]
+    for path, roll, nll in zip(files, rolls, step_nll(model, rolls), strict=True):
+        going_on = [pitches(chord) for chord in compose(model, steps, 0.0, roll)[len(roll) :]]
+        with mg.no_grad():
+            read = np.concatenate([np.zeros((1, KEYS), np.float32), roll])
+            likely = F.sigmoid(model(mg.tensor(read[:, None]))[0][-1, 0]).numpy()
+        best = [int(key) for key in np.argsort(-likely, kind="stable")[:5]]
+        data: dict[str, Any] = {
+            "chords": len(roll),
+            "nats_per_chord": float(nll.mean()),
+            "next": [
+                {"pitch": LOWEST + key, "name": name(LOWEST + key), "probability": float(likely[key])} for key in best
+            ],
+            "going_on": going_on,
+        }
+        keys = ", ".join(f"{each['name']} {percent(each['probability'])}" for each in data["next"])
+        chords = " | ".join(" ".join(map(name, chord)) or "rest" for chord in going_on)
+        told = f"{len(roll)} chords, {data['nats_per_chord']:.2f} nats each\nnext: {keys}"
+        yield training.Prediction(str(path), told + (f"\ngoing on: {chords}" if chords else ""), data)
+
+
+def pitches(chord: np.ndarray) -> list[int]:
+    """The MIDI pitches of a chord (88,)."""
+    return [LOWEST + int(key) for key in np.flatnonzero(chord)]
+
+
+def name(pitch: int) -> str:
+    """The name of a MIDI pitch: C4 for 60."""
+    return f"{NOTES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -24,14 +24,17 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
-from minigrad.data import WordVocabulary, bucketed, fetch, pad, read_sentences, tokenize
+from minigrad.data import WordVocabulary, bucketed, fetch, given_sentences, pad, read_labelled, read_sentences, tokenize
+from minigrad.data.inputs import shortened
 from minigrad.training import setting
 from minigrad.training.cells import CELLS
+from minigrad.training.predictions import percent
 
 from .picture import picture
 
 PIECES = (3, 4, 5)  # letters of a piece
 LONGEST = 40  # letters of a word that are looked at
+FEWEST = 10  # texts of each label in a file of one's own
 LABELS = {"neg": 0, "pos": 1}  # by the ending of the file
 
 Sentences = list[tuple[list[str], int]]  # words and label
@@ -41,6 +44,10 @@ Sentences = list[tuple[list[str], int]]  # words and label
 class Settings(training.Settings):
     """Everything that decides what a training run does; see the base class."""
 
+    data: Path | None = setting(
+        None,
+        "CSV or TSV file of your own texts, with a line of names: text,label, and two labels; by default film reviews.",
+    )
     out: Path = setting(Path("out/sentiment"), "Directory for the results.")
     steps: int = setting(1000, "Batches to train on.", 1)
     cell: str = setting("lstm", "The kind of recurrent network.", choices=tuple(CELLS))
@@ -86,6 +93,7 @@ class Reader(nn.Module):
         dropout: in training, the share of features of the words, the same in all of a sentence, and of the features
             before the linear layer, that are zero.
         word_dropout: in training, the share of words that are zero.
+        labels: what the answers 0 and 1 are called.
     """
 
     def __init__(
@@ -97,8 +105,10 @@ class Reader(nn.Module):
         cell: str = "lstm",
         dropout: float = 0.0,
         word_dropout: float = 0.0,
+        labels: Sequence[str] = ("against", "for"),
     ) -> None:
         super().__init__()
+        self.labels = tuple(labels)
         self.vocabulary = vocabulary
         self.sizes: dict[str, Any] = {"embedding": embedding, "hidden": hidden, "pieces": pieces, "cell": cell}
         self.words = nn.Embedding(len(vocabulary), embedding)
@@ -199,9 +209,32 @@ def read(folder: Path) -> dict[str, Sentences]:
     parts: dict[str, Sentences] = {"training": [], "validation": [], "test": []}
     for ending, label in LABELS.items():
         for number, sentence in enumerate(read_sentences(folder / f"rt-polarity.{ending}"), 1):
-            part = {0: "test", 5: "validation"}.get(number % 10, "training")
-            parts[part].append((tokenize(encoded_once(sentence), lower=True), label))
+            parts[_part(number)].append((tokenize(encoded_once(sentence), lower=True), label))
     return parts
+
+
+def read_own(path: Path) -> tuple[dict[str, Sentences], list[str]]:
+    """The parts of a file of texts and labels, and the labels; of each label, those after the same rule as in `read`.
+
+    Raises OSError, ValueError for a file that cannot be read, has other than two labels, or too few texts of one.
+    """
+    pairs = read_labelled(path)
+    labels = sorted({label for _, label in pairs})
+    if len(labels) != 2:
+        raise ValueError(f"{path} should have two labels, and has {len(labels)}: {', '.join(labels)[:60]}")
+    parts: dict[str, Sentences] = {"training": [], "validation": [], "test": []}
+    for value, label in enumerate(labels):
+        texts = [tokenize(text, lower=True) for text, name in pairs if name == label]
+        if len(texts) < FEWEST:
+            raise ValueError(f"{path} has {len(texts)} texts with the label {label!r}; {FEWEST} are needed")
+        for number, words in enumerate(texts, 1):
+            parts[_part(number)].append((words, value))
+    return parts, labels
+
+
+def _part(number: int) -> str:
+    """The part of the data that a sentence belongs to, by its number."""
+    return {0: "test", 5: "validation"}.get(number % 10, "training")
 
 
 def encoded_once(text: str) -> str:
@@ -222,11 +255,15 @@ class Task(training.Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.parts = read(fetch("rt-polarity"))
+        labels: Sequence[str] = ("against", "for")
+        if settings.data is None:
+            self.parts = read(fetch("rt-polarity"))
+        else:
+            self.parts, labels = read_own(settings.data)
         sentences = (words for words, _ in self.parts["training"])
         vocabulary = WordVocabulary.from_sentences(sentences, settings.rare + 1)
         sizes = (settings.embedding, settings.hidden, settings.pieces, settings.cell)
-        self.model: Reader = Reader(vocabulary, *sizes, settings.dropout, settings.word_dropout)
+        self.model: Reader = Reader(vocabulary, *sizes, settings.dropout, settings.word_dropout, labels)
         self.optimizer = optim.AdamW(optim.decay_groups(self.model, settings.decay), lr=settings.lr)
         self.schedule = optim.lr_scheduler.CosineAnnealingLR(self.optimizer, settings.steps)
 
@@ -268,10 +305,12 @@ class Task(training.Task):
 
     @staticmethod
     def build(about: Any) -> Reader:
-        return Reader(WordVocabulary.from_dict(about["vocabulary"]), **about["sizes"])
+        labels = about.get("labels", ("against", "for"))  # which files of before do not have
+        return Reader(WordVocabulary.from_dict(about["vocabulary"]), **about["sizes"], labels=labels)
 
     def about(self) -> dict[str, Any]:
-        return {"sizes": self.model.sizes, "vocabulary": self.model.vocabulary.to_dict()}
+        model = self.model
+        return {"sizes": model.sizes, "vocabulary": model.vocabulary.to_dict(), "labels": list(model.labels)}
 
     def write(self, out: Path) -> list[Path]:
         """The most certain right and wrong answers of the test part: all as text, some as a picture."""
@@ -289,10 +328,10 @@ class Task(training.Task):
             ]
             for name, members in groups.items()
         }
-        paths = [out / "sentences.png", out / "sentences.txt"]
-        picture(paths[0], rows)
+        paths, names = [out / "sentences.png", out / "sentences.txt"], self.model.labels
+        picture(paths[0], rows, names)
         lines = [
-            f"{name}: {probability:.4f} in favour; the label is {'for' if label else 'against'}\n    {' '.join(words)}"
+            f"{name}: {probability:.4f} {names[1]}; the label is {names[label]}\n    {' '.join(words)}"
             for name, members in rows.items()
             for words, _, probability, label in members
         ]
@@ -311,6 +350,28 @@ class Task(training.Task):
 
 
 load = Task.load
+
+
+def predict(model: Reader, inputs: Iterable[str | Path]) -> Iterator[training.Prediction]:
+    """What the model takes sentences for, and how probable that is for it.
+
+    Args:
+        model: the model.
+        inputs: sentences, files with one in each line, or `-`; see `data.given_sentences`.
+
+    Raises OSError, ValueError for a sentence without words.
+    """
+    given = list(given_sentences(inputs))
+    words = [tokenize(each.text, lower=True) for each in given]
+    for each, found in zip(given, words, strict=True):
+        if not found:
+            raise ValueError(f"{each.name} has no words")
+    for each, p in zip(given, answers(model, words), strict=True):
+        label, sure = model.labels[int(p > 0.5)], float(max(p, 1 - p))
+        data = {"text": each.text, "label": label, "probability": sure}
+        of_a_file = each.text if each.name != shortened(each.text) else ""
+        told = f"{label} ({percent(sure)})" + (f": {shortened(of_a_file)}" if of_a_file else "")
+        yield training.Prediction(each.name, told, data)
 
 
 def train(settings: Settings) -> dict[str, Any]:

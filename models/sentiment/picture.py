@@ -15,13 +15,14 @@ FOR, AGAINST = "#2E86C1", "#CB4335"
 Row = tuple[Sequence[str], np.ndarray, float, bool]  # words, what each adds, probability in favour, label
 
 
-def picture(path: Path, groups: Mapping[str, Sequence[Row]]) -> None:
+def picture(path: Path, groups: Mapping[str, Sequence[Row]], labels: Sequence[str] = ("against", "for")) -> None:
     """Draw sentences with coloured words, group below group.
 
     Args:
         path: the PNG file to write.
         groups: by title, for each sentence: its words, what each adds to the log-odds, the probability that it is in
             favour, and whether it is.
+        labels: what the two answers are called.
 
     Raises ImportError if matplotlib is not installed; the message says what to install.
     """
@@ -32,7 +33,7 @@ def picture(path: Path, groups: Mapping[str, Sequence[Row]]) -> None:
         items.append((line, 0, f"most certain and {title}", 0.0, FOR))
         line += 1.6
         for words, added, probability, label in rows:
-            items.append((line, 0, f"{probability:.3f} {'for' if label else 'against'}", 0.0, FOR))
+            items.append((line, 0, f"{probability:.3f} {labels[label][:8]}", 0.0, FOR))
             column = start = 15
             for word, value in zip(words, added, strict=True):
                 if column + len(word) > WIDTH and column > start:

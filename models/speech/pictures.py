@@ -44,9 +44,10 @@ def over_time(
     drawn.savefig(path, format="png", dpi=130)
 
 
-def confusion(path: Path, table: Sequence[Sequence[int]]) -> None:
-    """Draw how often digit i (row) was taken for digit j (column), as a PNG file."""
-    drawn = figure(4.6, 4.4)
+def confusion(path: Path, table: Sequence[Sequence[int]], labels: Sequence[str] | None = None) -> None:
+    """Draw how often label i (row) was taken for label j (column), as a PNG file; by default labels are numbers."""
+    side = max(4.4, 0.35 * len(table) + 0.9)
+    drawn = figure(side + 0.2, side)
     axes = drawn.add_subplot()
     counts = np.array(table)
     axes.imshow(counts, cmap="Blues")
@@ -54,6 +55,9 @@ def confusion(path: Path, table: Sequence[Sequence[int]]) -> None:
         color = "white" if counts[i, j] > counts.max() / 2 else "black"
         axes.annotate(str(counts[i, j]), (j, i), ha="center", va="center", color=color, fontsize=9)
     axes.set(xlabel="heard", ylabel="spoken", xticks=range(len(counts)), yticks=range(len(counts)))
+    if labels is not None:
+        axes.set_xticklabels(labels, rotation=90)
+        axes.set_yticklabels(labels)
     drawn.savefig(path, format="png", dpi=130)
 
 

@@ -1,4 +1,4 @@
-"""Recordings of spoken digits: reading them, their features, and changing them at random for training."""
+"""Recordings of spoken words: reading them, their features, and changing them at random for training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.data import log_mel, read_wav
+from minigrad.data import labelled_files, log_mel, read_wav
+from minigrad.data.labelled import files_in, tenths
 from minigrad.extras import extra
 
 RATE = 8000  # Hz
@@ -18,13 +19,15 @@ MELS = 40
 HOP = 0.0075  # seconds between frames
 TEST, HELD_OUT = 5, 10  # the recordings with indices below are for tests, and to choose the weights
 
+DIGIT = re.compile(r"(\d)_[^_]+_(\d+)")  # digit_speaker_index
+
 
 @dataclass(frozen=True)
 class Recording:
-    """A spoken digit: its file, the digit, samples at 8 kHz, and log-mel frames (T, 40)."""
+    """A spoken word: its file, the number of its label, samples at 8 kHz, and log-mel frames (T, 40)."""
 
     file: str
-    digit: int
+    label: int
     samples: np.ndarray
     frames: np.ndarray
 
@@ -50,7 +53,7 @@ def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def read_recordings(folder: Path, learned: int) -> dict[str, list[Recording]]:
-    """The recordings of a folder by what they are for: "train", "held_out", "test".
+    """The recordings of digits in a folder by what they are for: "train", "held_out", "test".
 
     Args:
         folder: has files digit_speaker_index.wav.
@@ -58,18 +61,15 @@ def read_recordings(folder: Path, learned: int) -> dict[str, list[Recording]]:
 
     Raises ValueError for a file of another name, for a damaged one, and if there is none for one of the three; OSError.
     """
-    if not folder.is_dir():
-        raise NotADirectoryError(f"there is no folder {folder} of recordings")
-    sets: dict[str, list[Recording]] = {"train": [], "held_out": [], "test": []}
-    for path in sorted(folder.glob("*.wav")):
-        match = re.fullmatch(r"(\d)_[^_]+_(\d+)", path.stem)
+    sets = _sets()
+    for path in wav_files(folder):
+        match = DIGIT.fullmatch(path.stem)
         if match is None:
             raise ValueError(f"{path} is not named digit_speaker_index.wav, as 7_theo_12.wav is")
         digit, index = int(match[1]), int(match[2])
         if index < HELD_OUT + learned:
             use = "test" if index < TEST else "held_out" if index < HELD_OUT else "train"
-            rate, samples = read_wav(path)
-            sets[use].append(Recording(path.name, digit, *features(samples, rate)))
+            sets[use].append(read_recording(path, path.name, digit))
     for use, indices in (
         ("train", f"{HELD_OUT} and more"),
         ("held_out", f"{TEST} to {HELD_OUT - 1}"),
@@ -78,6 +78,50 @@ def read_recordings(folder: Path, learned: int) -> dict[str, list[Recording]]:
         if not sets[use]:
             raise ValueError(f"{folder} has no recording with an index of {indices}: digit_speaker_index.wav")
     return sets
+
+
+def are_digits(folder: Path) -> bool:
+    """Whether the recordings of a folder are named as those of digits are."""
+    files = wav_files(folder)
+    return bool(files) and all(DIGIT.fullmatch(path.stem) for path in files)
+
+
+def read_own(folder: Path, learned: int | None) -> tuple[dict[str, list[Recording]], list[str]]:
+    """A user's recordings by what they are for, and their labels, in order.
+
+    Args:
+        folder: has the recordings, with labels as `data.labelled_files` finds them.
+        learned: how many of each label to learn from; None: all.
+
+    Raises ValueError for a folder without such recordings, and a damaged file; OSError.
+    """
+    sets, found = _sets(), labelled_files(folder, (".wav",), "recordings")
+    for number, files in enumerate(found.values()):
+        parts = tenths(files)
+        for use, paths in {
+            "train": parts["train"][:learned],
+            "held_out": parts["valid"],
+            "test": parts["test"],
+        }.items():
+            sets[use] += [read_recording(path, str(path.relative_to(folder)), number) for path in paths]
+    return sets, list(found)
+
+
+def read_recording(path: Path, name: str, label: int) -> Recording:
+    """A recording of one channel, or the mean of several. Raises ValueError for a damaged file, OSError."""
+    rate, samples = read_wav(path, average=True)
+    return Recording(name, label, *features(samples, rate))
+
+
+def wav_files(folder: Path) -> list[Path]:
+    """The WAV files of a folder. Raises NotADirectoryError if it is none."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"there is no folder {folder} of recordings")
+    return files_in(folder, (".wav",))
+
+
+def _sets() -> dict[str, list[Recording]]:
+    return {"train": [], "held_out": [], "test": []}
 
 
 def changed(frames: np.ndarray, rng: np.random.Generator, filling: np.ndarray) -> np.ndarray:

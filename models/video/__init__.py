@@ -13,7 +13,7 @@ in no training clip; `data.digit_images` says which.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,10 +23,12 @@ import numpy as np
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim, training
-from minigrad.data import digit_images
+from minigrad.data import digit_images, given_files, read_frames
+from minigrad.data.images import shrunk
 from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
 from minigrad.training.cells import CELLS
+from minigrad.training.predictions import percent
 
 from .pictures import Clip, animation, strips
 
@@ -35,6 +37,7 @@ DIRECTIONS = ("right", "up right", "up", "up left", "left", "down left", "down",
 DIGITS = tuple("0123456789")
 SPEEDS = 0.5, 1.2  # pixels a frame
 ANSWERS = {"direction": DIRECTIONS, "digit": DIGITS}
+CLIP_FILES = (".gif", ".png", ".webp", ".npy")
 SPLITS = ("train", "valid", "test")
 CLIPS = {"valid": 400, "test": 1000}
 
@@ -279,6 +282,29 @@ class Task(training.Task):
 
 
 load = Task.load
+
+
+def predict(model: Watcher, inputs: Iterable[str | Path]) -> Iterator[training.Prediction]:
+    """Which digit clips show, and where it goes: animations, or arrays (T, 16, 16), dark on light.
+
+    Raises OSError, ValueError for a file that is no such clip, ImportError without pillow.
+    """
+    clips = [(path, read_clip(path)) for path in given_files(inputs, CLIP_FILES, "clips")]
+    for path, clip in clips:
+        last = {question: p[-1, 0] for question, p in beliefs(model, clip[:, None]).items()}
+        said = {question: ANSWERS[question][p.argmax()] for question, p in last.items()}
+        sure = {f"{question}_probability": float(p.max()) for question, p in last.items()}
+        told = f"digit {said['digit']} ({percent(sure['digit_probability'])})"
+        told += f", going {said['direction']} ({percent(sure['direction_probability'])})"
+        yield training.Prediction(str(path), told, {**said, **sure, "frames": len(clip)})
+
+
+def read_clip(path: Path) -> np.ndarray:
+    """The frames (T, 16, 16) of a file, from 0 to 1."""
+    frames = shrunk(read_frames(path), FRAME, path)
+    if len(frames) < 2:
+        raise ValueError(f"{path} has one picture; where something goes is seen in two or more")
+    return frames
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_a_column_by_its_name(tmp_path):
         ("year,x\n1700,1,2\n", "line 2: 3 fields, where there are 2 columns"),
         ("\n \n", "has nothing but empty lines"),
         ("year,x\n\n", "has no values"),
-        ("1700,5\n1701,6\n", "no names of columns in its first line, but data: 1700,5"),
+        ("1700,x\n1701,6\n", "neither names of columns in its first line nor values: 1700,x"),
         ("year,x\n1700\n", "line 2: 1 fields, where there are 2 columns"),
         ("year,x\n\n1700,1\n1701,1,5\n", r"line 4: 3 fields, where there are 2 columns \(a number with a comma"),
         ("year;x\n1700;1,5\n", r"has semicolons between its fields. Save it with commas.*sep=';', decimal=','"),
@@ -145,3 +145,21 @@ def test_the_real_series(name, first, last, count, gaps):
     assert times[[0, -1]].astype(str).tolist() == [first, last]
     assert len(times) == len(values) == count
     assert np.isnan(values).sum() == gaps
+
+
+def test_a_file_without_names(tmp_path):
+    path = written(tmp_path, "1700,5,\n1701,6,7\n")
+    assert read_series(path, "2").values.tolist() == [5, 6]
+    assert read_series(path, "3").values.tolist()[1:] == [7]
+    with pytest.raises(ValueError, match="has the columns 1, 2, 3; say which one"):
+        read_series(path)
+    with pytest.raises(ValueError, match="line 2, column '2': 'six' is not a number"):
+        read_series(written(tmp_path, "1700,5\n1701,six\n"))
+
+
+@pytest.mark.parametrize("sign", " T")
+def test_times_of_the_day(tmp_path, sign):
+    times = read_series(written(tmp_path, f"time,x\n2020-01-01{sign}23:00,1\n2020-01-02{sign}00:30,2\n")).times
+    assert np.diff(times).astype("timedelta64[s]").astype(int).tolist() == [5400]
+    with pytest.raises(ValueError, match="is not a year, a month"):
+        read_series(written(tmp_path, f"time,x\n2020-01-01{sign}25:00,1\n"))

@@ -426,6 +426,26 @@ def test_dlpack_takes_the_arguments_of_the_standard(host_backend):
     assert copied.tolist() == [0, 0]
 
 
+def test_who_takes_memory_by_dlpack_cannot_change_what_was_computed(host_backend):
+    k, x = mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0], requires_grad=True)
+    result = mg.ones(2) + 1
+    loss = (x * k).sum()
+    for t in (k, result, x.detach()):
+        np.from_dlpack(t, copy=None)[:] = 7  # as PyTorch does: it may write
+    loss.backward()
+    assert x.grad.tolist() == [1, 2]
+    assert result.tolist() == [2, 2]
+    assert x.tolist() == [3, 4]
+
+
+def test_dlpack_shares_what_others_have_and_what_is_asked_for(host_backend):
+    memory = np.zeros(2, np.float32)
+    t = mg.zeros(2)
+    np.from_dlpack(mg.asarray(memory))[0] = 7
+    np.from_dlpack(t, copy=False)[0] = 7
+    assert memory.tolist() == t.tolist() == [7, 0]
+
+
 def test_dlpack_moves_only_where_it_may(cupy):
     x = np.ones(2, np.float32)
     assert mg.from_dlpack(x, device="cupy").device == "cupy"

@@ -1,4 +1,4 @@
-"""The commands: `minigrad train | sample | graph | gradflow | runs | data | info | bench`. Needs typer.
+"""The commands: `minigrad train | predict | sample | graph | gradflow | runs | data | info | bench`. Needs typer.
 
 `COMMANDS` is the table of them. What a command needs is imported when it is asked for: a list of commands, or the help
 of one, costs no other's imports.
@@ -19,6 +19,7 @@ from minigrad.models import PROGRAMS
 
 # The name of each, which is that of its module and its function, and what it does. `train` is a table of its own.
 COMMANDS = {
+    "predict": "Let a trained model answer: for texts, recordings, series, pieces of music, pictures.",
     "sample": "Let a trained model write text.",
     "graph": "Draw the unrolled graph of a model.",
     "gradflow": "Measure how gradients flow back through time: the norm of dL/dh_t for every time step t.",

@@ -5,13 +5,20 @@ from typing import Annotated
 
 import typer
 
-from minigrad.models import PROGRAMS, program
+from minigrad.models import PROGRAMS, chosen_model, program
 from minigrad.tools.graph import FORMATS, draw
 from minigrad.tools.pictures import recorded
 
 
 def graph(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"A program, whose small untrained model is drawn: {', '.join(PROGRAMS)}; or a model file, or the "
+            "directory that training left.",
+        ),
+    ],
     length: Annotated[int, typer.Option(min=1, help="Time steps to unroll.")] = 6,
     steps: Annotated[
         str,
@@ -35,6 +42,7 @@ def graph(
     model: Annotated[Path | None, typer.Option(help="A trained model; by default a small untrained one.")] = None,
 ) -> None:
     """Draw the unrolled graph of a model."""
+    name, model = chosen_model(name, model)
     from_program = program(name)
     chosen = from_program.untrained() if model is None else from_program.load(model)
     path = Path(f"{name}.{format or 'svg'}") if out is None else out

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import minigrad as mg
-from minigrad.models import program
+from minigrad.models import program, program_of
 
 
 def sample(
@@ -24,12 +24,12 @@ def sample(
         typer.Option(min=0.0, max=1.0, help="Choose among the likeliest that have this probability together."),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; by default, any.")] = None,
-    kind: Annotated[str, typer.Option("--kind", help="Kind of model: one that writes, as char-lm.")] = "char-lm",
 ) -> None:
     """Let a trained model write text."""
-    from_program = program(kind)
+    name = program_of(model, "char-lm")
+    from_program = program(name)
     if not hasattr(from_program, "sample"):
-        raise ValueError(f"{kind} writes nothing: there is nothing to sample from it")
+        raise ValueError(f"{model} is a model of {name}, which writes no text: `minigrad predict` asks it")
     loaded = from_program.load(model)
     generator = mg.random.Generator(seed)
     characters = from_program.sample(loaded, length, temperature, prime, generator, top_k, top_p)

@@ -17,7 +17,7 @@ import typer
 import minigrad as mg
 from minigrad import nn
 from minigrad.inspect.figure import figure
-from minigrad.models import PROGRAMS, program
+from minigrad.models import PROGRAMS, chosen_model, program
 from minigrad.tools.pictures import recorded
 from minigrad.training.cells import CELLS
 from minigrad.training.flow import GradientFlow, gradient_flow
@@ -38,7 +38,13 @@ MEASURED = 30  # how often in a training
 class Request:
     """What is to be measured. The fields are the arguments and options of the command."""
 
-    name: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {', '.join(PROGRAMS)}.")]
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"A program: {', '.join(PROGRAMS)}; or a model file, or the directory that training left.",
+        ),
+    ]
     steps: Annotated[int, typer.Option(min=2, help="Time steps to unroll.")] = 100
     cells: Annotated[
         list[str] | None,
@@ -89,6 +95,8 @@ class Request:
 
 def run(request: Request) -> None:
     """Measure, print and draw. Raises ValueError for options that do not go together, and what the program raises."""
+    name, model = chosen_model(request.name, request.model)
+    request = dataclasses.replace(request, name=name, model=model)
     request.check()
     figure(1, 1)  # what is missing should be missed now, not after minutes of training
     writable(request.path().parent)

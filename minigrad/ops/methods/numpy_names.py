@@ -8,6 +8,7 @@ tensor that requires gradients it is refused, because they would be lost.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -168,7 +169,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, out: Any = 
         return getattr(ufunc, method)(*values, out=out, **options)
     if row is None or method != "__call__":
         what = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
-        return getattr(ufunc, method)(*_values(inputs, what, _instead(name)), **options)
+        return getattr(ufunc, method)(*_values(inputs, what, _instead(what.removeprefix("np."))), **options)
     if options:
         raise TypeError(f"np.{name} of a tensor takes no {', '.join(options)}: use mg.{row.name}")
     return apply(row, inputs)
@@ -190,9 +191,27 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     return ours(*bound.args, **bound.kwargs)
 
 
+# Where NumPy means something else than PyTorch by a name: what to write.
+OTHERWISE = {
+    "select": "mg.where(condition, x, default)",
+    "median": "(s[(len(s) - 1) // 2] + s[len(s) // 2]) / 2, of s = mg.sort(x.flatten())",
+    "add.reduce": "mg.sum(x, axis=0)",
+    "multiply.reduce": "mg.prod(x, axis=0)",
+    "maximum.reduce": "mg.max(x, axis=0)",
+    "minimum.reduce": "mg.min(x, axis=0)",
+    "add.accumulate": "mg.cumulative_sum(x, axis=0)",
+    "multiply.accumulate": "mg.cumulative_prod(x, axis=0)",
+    "add.at": "x.at[index].add(values)",
+}
+
+
 def _instead(name: str) -> str:
     """What to write for a function of NumPy's with gradients, if that is known, as the beginning of advice."""
-    return f"write {NAMES[name]} of tensors, or " if name in NAMES and name != "save" else ""
+    if (code := OTHERWISE.get(name)) is None and name != "save":
+        code = NAMES.get(name)
+    if code is None and callable(getattr(sys.modules["minigrad"], name, None)):
+        code = f"mg.{name}"
+    return "" if code is None else f"write {code} of tensors, or "
 
 
 def _values(x: Any, what: str, instead: str = "", lossless: bool = False) -> Any:

@@ -88,7 +88,7 @@ REFUSED = {
     "np.histogram(t)": r"t\.detach\(\)\.numpy\(\)",
     "np.interp(t, [0, 1], [0, 1])": "lose the gradients",
     "np.heaviside(t, 0.5)": "np.heaviside would lose the gradients",
-    "np.median(t)": r"write mg\.sort\(x\).* of tensors, or use",
+    "np.median(t)": r"s = mg\.sort\(x.* of tensors, or use",
     "np.diag(t)": r"write mg\.diagonal\(x\)",
     "np.add.reduce(t)": r"np\.add\.reduce would lose",
     "np.atleast_1d(t)": "lose the gradients",

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import re
 import sys
@@ -14,6 +15,7 @@ import minigrad.functional as F
 from minigrad import ops
 from minigrad.advice import answers as advice
 from minigrad.advice.parts import PARTS
+from minigrad.ops.methods import numpy_names
 
 torch = pytest.importorskip("torch")
 
@@ -288,3 +290,53 @@ def test_pytorchs_place_of_functional():
 
     assert same.cross_entropy is F.cross_entropy
     assert softmax is F.softmax
+
+
+ADVISED = {  # a function of NumPy's on these arguments: what the advice computes is the same
+    "median": "x",
+    "quantile": "x, q",
+    "percentile": "x, q",
+    "cov": "x",
+    "corrcoef": "x",
+    "digitize": "x, bins",
+    "heaviside": "x, value",
+    "append": "x, y",
+    "nan_to_num": "x",
+    "interp": "inner, at, at2",
+    "cross": "v, w3",
+    "sinc": "x",
+    "select": "[condition], [x], default",
+    "add.reduce": "x",
+    "add.accumulate": "x",
+    "maximum.reduce": "x",
+}
+
+
+@pytest.mark.parametrize("name", ADVISED)
+def test_advice_computes_what_numpy_does(name):
+    """What is to be written for a function that has no counterpart, with the definitions that follow it."""
+    x = np.array([[3.0, -1.0, 2.0, 7.5], [0.5, 4.0, 4.25, -6.0], [1.0, 9.0, 0.25, 2.5]])
+    given = {
+        "x": x, "y": x[0], "q": 0.3, "bins": np.array([-1.0, 1.0, 4.0]), "value": 0.5,
+        "condition": x > 1, "default": -x,
+        "at": np.array([0.0, 1.0, 3.0]), "at2": np.array([1.0, -1.0, 5.0]), "inner": np.array([0.5, 2.0, 2.9]),
+        "v": x[0, :3], "w3": x[1, :3],
+    }  # fmt: skip
+    function = np
+    for part in name.split("."):
+        function = getattr(function, part)
+    wanted = eval(f"f({ADVISED[name]})", {"f": function} | given)
+    text = numpy_names._instead(name).removeprefix("write ").removesuffix(" of tensors, or ").rstrip(",")
+    code, _, definitions = re.sub(r" of two vectors.*|, with the ends.*", "", text).partition(", of ")
+    code, _, more = code.partition(", with ")
+    place = {"mg": mg, "math": math, "min": -1e9, "max": 1e9} | {
+        k: mg.tensor(v) if np.ndim(v) else v for k, v in given.items()
+    }
+    if name == "interp":
+        place |= {"x": place["inner"], "y": place["at2"]}
+    if name == "cross":
+        place |= {"x": place["v"], "y": place["w3"]}
+    for definition in re.split(r"(?:, | and )(?=\w+ = )", definitions or more):
+        if definition:
+            exec(definition, place)
+    np.testing.assert_allclose(eval(code, place).numpy(), wanted, rtol=1e-12)
