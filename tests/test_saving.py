@@ -346,7 +346,7 @@ def test_a_full_device():
 
 def test_without_safetensors_the_error_says_what_to_install(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=r"need safetensors.*\[models\]"):
+    with pytest.raises(ImportError, match=r"need safetensors.*\[training\]"):
         mg.save(3, path)
 
 

@@ -222,7 +222,7 @@ def test_folders_that_cannot_be_made_are_named(tmp_path):
 
 def test_without_filelock_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "filelock", None)
-    with pytest.raises(ImportError, match=r"with filelock .*: .*pip install .*models"):
+    with pytest.raises(ImportError, match=r"with filelock .*: .*pip install .*\[training\]"):
         fit(settings(tmp_path / "out"), never)
     assert not (tmp_path / "out").exists()
 
