@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -72,8 +73,7 @@ class Picture:
         if self.as_page:
             return {"text/html": _framed(self.to_bytes("html").decode(), self.title), "text/plain": repr(self)}
         try:
-            svg = self.to_bytes("svg").decode().replace("<svg ", f'<svg style="{FITTED}" ', 1)
-            return {"image/svg+xml": svg, "text/plain": repr(self)}
+            return {"image/svg+xml": _fitted(self.to_bytes("svg").decode()), "text/plain": repr(self)}
         except ImportError as error:
             return {"text/html": f"<pre>{html.escape(str(error))}</pre>", "text/plain": f"{self!r}: {error}"}
 
@@ -89,7 +89,7 @@ FORMATS: dict[str, Callable[[Picture], bytes]] = {
     "html": lambda picture: page(passes(picture.graph, picture.show), picture.title).encode(),
 }
 
-FITTED = "max-width: 100%; height: auto"
+NARROW = 500  # points; a wider picture may be wider than the cell of a notebook
 FRAME = "width: 100%; height: 36rem; border: 1px solid #8888"
 
 WHOLE = ("html", "json")  # what shows all that is known of a node
@@ -155,6 +155,24 @@ def draw(
     if path is not None:
         picture.save(path, format)
     return picture
+
+
+def _fitted(svg: str) -> str:
+    """An SVG picture that is no wider than what is around it.
+
+    A wide one has no width of its own but the largest that it may have: so it fits where the picture is an image of the
+    page, too, whose inner styles do not tell the page how wide it is.
+    """
+    size = re.search(r'<svg width="([\d.]+)pt" height="[\d.]+pt"', svg)
+    if size is None:
+        return svg
+    wide = float(size[1]) > NARROW
+    fitted = (
+        f'width="100%" style="max-width: {size[1]}pt; height: auto"'
+        if wide
+        else 'style="max-width: 100%; height: auto"'
+    )
+    return svg.replace(size[0], f"<svg {fitted}" if wide else f"{size[0]} {fitted}", 1)
 
 
 def _framed(text: str, title: str) -> str:

@@ -118,7 +118,12 @@ def test_what_a_notebook_shows(monkeypatch):
     picture = draw(lstm_loss(3))
     svg = picture._repr_mimebundle_()["image/svg+xml"]
     assert svg.startswith("<?xml")
-    assert ElementTree.fromstring(svg).attrib["style"] == "max-width: 100%; height: auto"
+    root = ElementTree.fromstring(svg)
+    assert root.attrib["width"] == "100%"
+    assert re.fullmatch(r"max-width: \d{3,4}(\.\d+)?pt; height: auto", root.attrib["style"])
+    small = ElementTree.fromstring(draw(mg.ones(2, requires_grad=True) * 2.0)._repr_mimebundle_()["image/svg+xml"])
+    assert small.attrib["width"].endswith("pt")
+    assert small.attrib["style"] == "max-width: 100%; height: auto"
 
     def fail(*_):
         raise ImportError("drawing a graph needs <x>")
