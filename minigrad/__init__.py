@@ -212,6 +212,7 @@ if TYPE_CHECKING:  # for what is in LATER
 # What not every program needs is loaded when it is first asked for: a part of minigrad -> the names found there.
 LATER = {
     "autograd": "differentiate grad gradcheck gradgradcheck hvp jacobian value_and_grad vjp",
+    "data": "",
     "dtypes": "bfloat16",  # which needs a package that may not be there
     "engine.custom": "primitive",
     "functional": "ctc",
@@ -219,6 +220,7 @@ LATER = {
     "inspect.observe": "AnomalyError Tape detect_anomaly",
     "linalg": "",
     "metrics": "",
+    "models": "",
     "nn": "",
     "ops.sets": "isin unique_all unique_counts unique_inverse unique_values",
     "optim": "",
@@ -226,6 +228,8 @@ LATER = {
     "recomputing": "recompute",
     "saving": "load save",
     "threads": "get_num_threads set_num_threads",
+    "tools": "",
+    "training": "",
     "tree": "",
 }
 

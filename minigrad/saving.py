@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .advice.missing import with_keywords
 from .backends import use_backend
 from .extras import extra
 from .ops.creation import tensor
@@ -32,6 +33,7 @@ HELD = (
 )
 
 
+@with_keywords
 def save(state: Any, path: str | Path) -> None:
     """Write tensors, with plain data around them, into a safetensors file; an older file is replaced at once.
 
@@ -58,6 +60,7 @@ def save(state: Any, path: str | Path) -> None:
     write(path, arrays, STATE, pack(state, "", arrays))
 
 
+@with_keywords
 def load(path: str | Path, backend: str | None = None) -> Any:
     """What `save` wrote, or the tensors by name of any other safetensors file, such as one that PyTorch wrote.
 

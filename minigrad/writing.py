@@ -53,9 +53,28 @@ def explained(path: str | Path) -> Iterator[None]:
         raise explanation(error, Path(path)) from error
 
 
+@contextmanager
+def made(directory: str | Path) -> Iterator[Path]:
+    """Make a directory. If something fails inside, those that were made for it and are empty are removed again.
+
+    Raises OSError, which says what to do.
+    """
+    directory = Path(directory)
+    new = [folder for folder in (directory, *directory.parents) if not os.path.exists(folder)]
+    with explained(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    try:
+        yield directory
+    except BaseException:
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
+        raise
+
+
 def explanation(error: OSError, path: Path) -> OSError:
     """The same kind of error, which says what could not be written, why, and what to do; one in words as it is."""
-    if error.errno is None or isinstance(error, BrokenPipeError):
+    if error.errno is None or error.strerror is None or isinstance(error, BrokenPipeError):
         return error
     worded = type(error)(f"cannot write {path}: {_reason(error, path)}")
     worded.errno = error.errno
@@ -63,6 +82,8 @@ def explanation(error: OSError, path: Path) -> OSError:
 
 
 def _reason(error: OSError, path: Path) -> str:
+    if error.errno in (errno.ENOTDIR, errno.EEXIST) and path.is_file():
+        return "it is a file, not a folder"
     folder = next(parent for parent in (path, *path.parents) if os.path.exists(parent) or parent == parent.parent)
     if folder.is_file() and folder != path:
         return f"{folder} is a file, not a folder"

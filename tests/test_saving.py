@@ -353,3 +353,12 @@ def test_without_safetensors_the_error_says_what_to_install(path, monkeypatch):
 def test_the_header_is_small(path):
     mg.save({"w": mg.zeros(1000)}, path)
     assert struct.unpack("<Q", path.read_bytes()[:8])[0] < 250
+
+
+def test_keywords_of_torch_are_answered(path):
+    mg.save(3, path)
+    for keyword, words in (("map_location", "write backend="), ("weights_only", "nothing: a file holds no code")):
+        with pytest.raises(TypeError, match=words):
+            mg.load(path, **{keyword: "cpu"})
+    with pytest.raises(TypeError, match="nothing: a file is no pickle"):
+        mg.save(3, path, pickle_module=pickle)

@@ -66,8 +66,17 @@ def _failed(error: Exception, debug: bool) -> int:
         return 1
     if debug or not isinstance(error, USER_ERRORS):
         raise error
-    print("minigrad: " + " ".join(str(error).split()), file=sys.stderr)
+    print("minigrad: " + " ".join(_words(error).split()), file=sys.stderr)
     return 1
+
+
+def _words(error: Exception) -> str:
+    """What an error says: of one of the system's about a file, its path and the reason, without its number."""
+    if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str | bytes | os.PathLike):
+        return f"{os.fsdecode(error.filename)}: {error.strerror[:1].lower()}{error.strerror[1:]}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror[:1].lower()}{error.strerror[1:]}"
+    return str(error) or type(error).__name__
 
 
 def _ended(status: int) -> int:

@@ -81,6 +81,8 @@ def _computed(name: str) -> str | None:
         return NAMES[name]
     if name in _attributes():
         return f"x.{name}(...)"
+    if name in FUNCTIONAL:
+        return f"mg.functional.{name}(x, ...)"
     return f"mg.{name}(x, ...)" if callable(_public(name)) else None
 
 

@@ -13,7 +13,15 @@ FUNCTIONAL = frozenset(
     "hardtanh huber_loss kl_div l1_loss layer_norm leaky_relu linear logsigmoid mse_loss nll_loss selu smooth_l1_loss "
     "softsign".split()
 )
-CONVOLUTIONS = "conv1d conv2d conv3d max_pool1d max_pool2d avg_pool2d interpolate grid_sample".split()
+CONVOLUTIONS = (
+    "interpolate grid_sample affine_grid upsample upsample_nearest upsample_bilinear pixel_shuffle pixel_unshuffle "
+    "channel_shuffle fold local_response_norm".split()
+    + [f"{name}{n}d" for name in ("conv", "conv_transpose", "max_pool", "avg_pool", "lp_pool") for n in (1, 2, 3)]
+    + [f"{name}{n}d" for name in ("adaptive_avg_pool", "adaptive_max_pool", "max_unpool") for n in (1, 2, 3)]
+)
+SCIPY = "gammaln polygamma i0 i1".split()  # functions of scipy.special's by their names there
+LAYOUT = "memory_format strided channels_last contiguous_format preserve_format".split()
+COMPLEX = "complex64 complex128 cfloat cdouble is_complex polar view_as_complex view_as_real angle".split()
 
 QUANTILE = (
     "(1 - w) * s[i] + w * s[j], of s = mg.sort(x.flatten()), "
@@ -43,6 +51,7 @@ NAMES = {
     "new_ones": "mg.ones(shape, dtype=x.dtype, backend=x.backend)",
     "new_empty": "mg.zeros(shape, dtype=x.dtype, backend=x.backend)",
     "new_full": "mg.full(shape, value, dtype=x.dtype, backend=x.backend)",
+    "new": "mg.tensor(data, dtype=x.dtype, backend=x.backend)",
     "new_tensor": "mg.tensor(data, dtype=x.dtype, backend=x.backend)",
     "logspace": "10 ** mg.linspace(start, stop, num)",
     "identity": "mg.eye(n)",
@@ -55,6 +64,8 @@ NAMES = {
             "LongTensor": "int64",
             "IntTensor": "int32",
             "BoolTensor": "bool",
+            "ByteTensor": "uint8",
+            "ShortTensor": "int16",
         }.items()
     },
     # types and devices
@@ -74,6 +85,13 @@ NAMES = {
     "get_device": "x.backend",
     "is_cuda": "x.backend.place",
     "pin_memory": "x itself: there is no such memory here",
+    **dict.fromkeys(LAYOUT, "nothing: how memory is ordered matters to nobody here"),
+    **dict.fromkeys(("mps", "xpu"), "mg.use_backend('numba') or 'cupy': there are no other devices"),
+    "set_default_tensor_type": "dtype='float64' where tensors are made, or module.to('float64')",
+    "empty_cache": "nothing: a tensor that is gone gives back its memory",
+    "char": "x.astype('int8')",
+    "byte": "x.astype('uint8')",
+    "short": "x.astype('int16')",
     "is_contiguous": "nothing: how memory is ordered matters to nobody here",
     # autograd
     "Function": "mg.primitive, a decorator that takes the derivative rules",
@@ -220,6 +238,7 @@ NAMES = {
     "stride": "x.array, the backend's array, which has strides",
     "strides": "x.array, the backend's array, which has strides",
     "storage": "x.array, the backend's array",
+    "untyped_storage": "x.array, the backend's array",
     "data_ptr": "x.array, the backend's array",
     "Size": "tuple: shapes are tuples of integers",
     # more functions
@@ -242,7 +261,23 @@ NAMES = {
     "lu": "scipy.linalg.lu(array) with SciPy: minigrad factorises no matrices",
     **dict.fromkeys(CONVOLUTIONS, "it with PyTorch: minigrad has no convolutions"),
     "fft": "np.fft.fft(array) with NumPy: minigrad has no complex numbers",
-    "complex64": "mg.float32: minigrad has no complex numbers",
+    **dict.fromkeys(COMPLEX, "mg.float32: minigrad has no complex numbers"),
+    "mH": "x.mT: minigrad has no complex numbers",
+    **dict.fromkeys(("is_sparse", "to_sparse", "to_dense"), "x.at[index].set(values): there are no sparse tensors"),
+    **{name: f"scipy.special.{name}(x.numpy()) with SciPy: it has no derivative here" for name in SCIPY},
+    "vander": "x[:, None] ** mg.arange(n - 1, -1, -1)",
+    "hann_window": "0.5 - 0.5 * mg.cos(2 * mg.pi * mg.arange(n) / n)",
+    "stft": "minigrad.data.log_mel(samples, rate), or scipy.signal.stft",
+    "onnx": "mg.save(module, path): a safetensors file of the weights",
+    "hub": "mg.load(path), of a safetensors file",
+    "multiprocessing": "multiprocessing, Python's own",
+    "profiler": "with mg.Tape() as tape: ..., and print(tape)",
+    "quantization": "x.half(), module.half(): nothing is quantised",
+    "autocast": "x.half(), module.half() and optim.GradScaler",
+    "record_stream": "nothing: memory is kept as long as it is used",
+    "share_memory_": "nothing: processes have their own copies of a tensor",
+    "set_": "x.copy_(values)",
+    **dict.fromkeys(("exponential_", "geometric_", "cauchy_", "log_normal_"), "x.copy_(values), drawn with NumPy"),
     "complex": "mg.stack([real, imaginary], axis=-1): minigrad has no complex numbers",
     "layout": "x.array, the backend's array: there are no other layouts",
     "names": "x.shape: axes have positions, no names",
@@ -372,6 +407,9 @@ KEYWORDS = {
     "order": "nothing: elements are read row by row",
     "outputs": "mg.differentiate(outputs, inputs)",
     "inputs": "mg.differentiate(outputs, inputs)",
+    "map_location": "backend=, of a backend's name",
+    "weights_only": "nothing: a file holds no code",
+    "pickle_module": "nothing: a file is no pickle",
     "grad_outputs": "mg.differentiate(outputs, inputs, gradient)",
     "initial": "mg.maximum(x.max(), initial), or x.sum() + initial",
 }

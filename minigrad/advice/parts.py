@@ -47,6 +47,9 @@ LAYERS = {
     "GaussianNLLLoss": "((mg.log(variance) + (x - y) ** 2 / variance) / 2).mean()",
     "RNNBase": "nn.RecurrentStack",
     "parameter": "nn.Parameter",
+    "attention": "attention with nn.Linear and mg.functional.softmax(q @ k.mT / math.sqrt(d), axis=-1) @ v",
+    "parallel": "the module itself: a training runs on one device",
+    **dict.fromkeys(("quantized", "quantizable", "qat", "intrinsic"), "module.half(): nothing is quantised"),
     "modules": "nn itself: nn.Linear and all others are there",
 }
 
@@ -65,11 +68,44 @@ SCHEDULES = {
 }
 
 HELPERS = {
+    **dict.fromkeys(("clip_grad", "clip_grads_with_norm_"), "nn.utils.clip_grad_norm_(parameters, max_norm)"),
+    "get_total_norm": "nn.utils.clip_grad_norm_(parameters, mg.inf), which gives the norm",
+    "convert_parameters": "nn.utils.parameters_to_vector(parameters)",
+    "skip_init": "the class itself",
+    "stateless": "a function of tensors, or module.load_state_dict(state)",
     "rnn": "minigrad.data.pad(sequences), and lengths= of nn.LSTM and others: they compute no padding",
     **dict.fromkeys(
-        "weight_norm spectral_norm parametrizations parametrize".split(),
+        "weight_norm spectral_norm remove_weight_norm remove_spectral_norm parametrizations parametrize".split(),
         "a module that computes its weight in forward()",
     ),
+}
+
+# PyTorch's functions that are there as layers alone.
+FUNCTIONS = {
+    name: LAYERS[layer]
+    for name, layer in {
+        "triplet_margin_loss": "TripletMarginLoss",
+        "triplet_margin_with_distance_loss": "TripletMarginLoss",
+        "margin_ranking_loss": "MarginRankingLoss",
+        "hinge_embedding_loss": "HingeEmbeddingLoss",
+        "soft_margin_loss": "SoftMarginLoss",
+        "poisson_nll_loss": "PoissonNLLLoss",
+        "gaussian_nll_loss": "GaussianNLLLoss",
+        "dropout1d": "Dropout1d",
+        "dropout2d": "Dropout2d",
+        "dropout3d": "Dropout3d",
+        "instance_norm": "InstanceNorm1d",
+        "bilinear": "Bilinear",
+        "embedding_bag": "EmbeddingBag",
+        "multi_head_attention_forward": "MultiheadAttention",
+    }.items()
+}
+FUNCTIONS |= {
+    "alpha_dropout": "mg.functional.dropout(x, p, training)",
+    "feature_alpha_dropout": "mg.functional.dropout(x, p, training)",
+    "multilabel_soft_margin_loss": "mg.functional.binary_cross_entropy_with_logits(x, y)",
+    "cosine_embedding_loss": f"1 - c where y is 1, mg.relu(c - margin) else, with c = {NAMES['cosine_similarity']}",
+    "pdist": NAMES["cdist"],
 }
 
 AUTOGRAD = {
@@ -84,6 +120,7 @@ PARTS = {
     "minigrad.optim.lr_scheduler": SCHEDULES,
     "minigrad.nn.utils": HELPERS,
     "minigrad.autograd": AUTOGRAD,
+    "minigrad.functional": FUNCTIONS,
 }
 
 # What to write for any other class of a module.
@@ -110,6 +147,11 @@ OF_MODULES = {
     "share_memory": "nothing: processes have their own copies of a module",
     "to_empty": "module.to(backend)",
     "type": "module.to(dtype)",
+    **dict.fromkeys(
+        [f"register_{part}_hook" for part in ("state_dict_pre", "state_dict_post", "load_state_dict_pre")]
+        + ["register_load_state_dict_post_hook"],
+        "a state_dict() or load_state_dict() of your class, which calls that of super()",
+    ),
     "get_extra_state": "register_buffer(name, tensor), for what belongs into the state",
     "set_extra_state": "register_buffer(name, tensor), for what belongs into the state",
     "save": "mg.save(module, path)",

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from ..extras import extra
+from ..writing import made
 from .sets import DATA_SETS, DataFile, DataFolder, DataSet
 
 VARIABLE = "MINIGRAD_DATA"
@@ -67,7 +68,7 @@ def fetch(name: str, progress: bool = False) -> Path:
                 )
             verify(path, part)
         else:
-            path = _cached(part, progress)
+            path = _cached(name, part, progress)
         paths.append(path)
     return paths[0] if len(paths) == 1 else paths[0].parent
 
@@ -107,7 +108,7 @@ def _some(files: list[str]) -> str:
     return ", ".join(files[:3]) + (", ..." if len(files) > 3 else "") if files else "none"
 
 
-def _cached(part: DataFile | DataFolder, progress: bool) -> Path:
+def _cached(name: str, part: DataFile | DataFolder, progress: bool) -> Path:
     """The path of a file in the cache folder, downloaded if it is not there or damaged."""
     pooch = extra(
         "pooch", "downloading data needs pooch", "data", f"; or let ${VARIABLE} name a folder that holds {part.path}"
@@ -119,11 +120,17 @@ def _cached(part: DataFile | DataFolder, progress: bool) -> Path:
             return path
         except ValueError:
             pass  # damaged: downloaded anew, and checked again
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the place where it goes: only what is whole and checked is moved there, in one step.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
+    with made(path.parent), tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
         new = Path(folder) / path.name
-        content = _download(part.url, folder, progress)
+        try:
+            content = _download(part.url, folder, progress)
+        except OSError as error:  # what requests raises is an OSError, too
+            raise ConnectionError(
+                f"{part.url} cannot be downloaded: {_brief(error)}. Where there is a network, run "
+                f"`minigrad data {name}`, and copy what that names to {path}; or to {part.path} in any folder, and let "
+                f"${VARIABLE} be that"
+            ) from error
         try:
             _unpack(content, part, new)
             verify(new, part)
@@ -140,13 +147,24 @@ def _cached(part: DataFile | DataFolder, progress: bool) -> Path:
 def _download(url: str, folder: str, progress: bool) -> bytes:
     import pooch
 
-    try:
-        downloader = pooch.HTTPDownloader(progressbar=progress, timeout=30)
-        return Path(pooch.retrieve(url, None, "download", folder, downloader=downloader)).read_bytes()
-    except OSError as error:  # what requests raises is an OSError, too
-        raise ConnectionError(
-            f"{url} cannot be downloaded ({error}); without a network, let ${VARIABLE} name a folder that has the file"
-        ) from error
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=30)
+    return Path(pooch.retrieve(url, None, "download", folder, downloader=downloader)).read_bytes()
+
+
+def _brief(error: OSError) -> str:
+    """Why a download failed, in a few words: those of requests fill a screen."""
+    text = str(error)
+    for words, reason in {
+        "resol": "the name of the computer is not found (is there a network?)",
+        "timed out": "there is no answer in time",
+        "refused": "the connection is refused",
+        "roxy": "the proxy refuses",
+        "CERTIFICATE": "the certificate of the computer is not accepted",
+        "No space left": "no space is left on the disk",
+    }.items():
+        if words in text:
+            return reason
+    return " ".join(text.split())[:100]
 
 
 def _unpack(content: bytes, part: DataFile | DataFolder, path: Path) -> None:

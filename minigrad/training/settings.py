@@ -11,6 +11,8 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from minigrad.writing import explained, explanation
+
 from .caller import given, named, option
 
 __all__ = ["Settings", "option", "resumed", "setting", "writable"]
@@ -172,7 +174,10 @@ def writable(directory: Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         taken = next(path for path in (directory, *directory.parents) if path.exists())
         raise NotADirectoryError(f"no directory {directory} can be made for the results: {taken} is a file") from None
+    except OSError as error:
+        raise explanation(error, directory) from error
     probe = directory / ".writable"
-    probe.write_bytes(b"")
-    probe.unlink()
+    with explained(directory):
+        probe.write_bytes(b"")
+        probe.unlink()
     return directory

@@ -238,7 +238,10 @@ def test_an_original_that_has_changed(served, name, path, content):
 
 def test_an_original_that_is_gone(served):
     del served[0]["/one.txt"]
-    with pytest.raises(ConnectionError, match=r"one.txt cannot be downloaded \(404.*MINIGRAD_DATA"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"one.txt cannot be downloaded: 404.*`minigrad data one`, and copy .*one.txt; or.*MINIGRAD_DATA",
+    ):
         fetch("one")
 
 
@@ -246,8 +249,12 @@ def test_no_network(served, monkeypatch):
     data_set = registry.DATA_SETS["one"]
     nowhere = replace(data_set.files[0], url="http://127.0.0.1:1/one.txt")
     monkeypatch.setitem(registry.DATA_SETS, "one", replace(data_set, files=(nowhere,)))
-    with pytest.raises(ConnectionError, match=r"http://127.0.0.1:1/one.txt cannot be downloaded .*MINIGRAD_DATA"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"http://127.0.0.1:1/one.txt cannot be downloaded: the connection is refused.*MINIGRAD_DATA",
+    ):
         fetch("one")
+    assert not served[2].exists(), "no empty folder is left"
 
 
 def test_without_pooch_the_error_names_the_extra(monkeypatch):

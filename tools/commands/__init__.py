@@ -6,6 +6,8 @@ of one, costs no other's imports.
 
 import importlib
 import inspect
+import shutil
+import textwrap
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Annotated, Any
@@ -33,8 +35,49 @@ COMMANDS = {
 RAW = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
-class Late(typer.core.TyperGroup):
+# What is shown below the help of a command, or of the whole.
+EXAMPLES = {
+    "": ["minigrad train char-lm --quick", "minigrad sample out/char-lm", "minigrad predict out/char-lm 'To be or'"],
+    "train": ["minigrad train sentiment --quick", "minigrad train speech --live", "minigrad train forecast --help"],
+    "train char-lm": ["minigrad train char-lm --text novel.txt --out out/novel --live"],
+    "train sentiment": ["minigrad train sentiment --data tickets.csv --out out/tickets"],
+    "train forecast": ["minigrad train forecast --series sales.csv --column units --season 12 --out out/sales"],
+    "train speech": ["minigrad train speech --folder words --out out/words"],
+    "train music": ["minigrad train music --data pieces --cell lstm --out out/pieces"],
+    "train caption": ["minigrad train caption --folder pictures --out out/pictures"],
+    "predict": [
+        "minigrad predict out/sentiment 'a gripping, funny film'",
+        "cat reviews.txt | minigrad predict out/sentiment - --json | jq .label",
+        "minigrad predict out/speech recordings/*.wav",
+        "minigrad predict out/forecast sales.csv --column units --steps 6",
+    ],
+    "sample": ["minigrad sample out/char-lm --prime 'To be' --temperature 0.5 --length 200"],
+    "graph": ["minigrad graph char-lm --out page.html", "minigrad graph out/adding --show both --out - > graph.svg"],
+    "gradflow": ["minigrad gradflow adding --cell rnn --cell lstm --out flow.png"],
+    "data": ["minigrad data sunspots"],
+}
+
+
+class Plain:
+    """What typer's commands and groups show of options: of one that is on or off there is no type to tell."""
+
+    def get_params(self, ctx: Any) -> Any:
+        found = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in found:
+            if getattr(parameter, "is_flag", False):
+                parameter.display_type_rich = lambda ctx: None
+        return found
+
+
+class Command(Plain, typer.core.TyperCommand):
+    """A command."""
+
+
+class Late(Plain, typer.core.TyperGroup):
     """A group whose commands are names and summaries, and functions that make the real one when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=lambda name: name != "train")  # where everybody begins
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, known, rest = super().resolve_command(ctx, args)
@@ -46,8 +89,9 @@ def build() -> typer.Typer:
     app = typer.Typer(
         cls=Late,
         help="An autograd framework from scratch: train small recurrent models, and see what was computed.",
+        epilog=examples(""),
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -66,14 +110,19 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    trainers = typer.Typer(cls=Late, no_args_is_help=True, help="Train a model.")
+    trainers = typer.Typer(cls=Late, no_args_is_help=True, help="Train a model.", epilog=examples("train"))
     app.add_typer(trainers, name="train")
     for name, (_, summary) in PROGRAMS.items():
-        _add(trainers, name, summary, partial(_trainer, name))
+        _add(trainers, name, summary, partial(_trainer, name), epilog=examples(f"train {name}"))
     for name, summary in COMMANDS.items():
-        options = {"context_settings": RAW} if name == "bench" else {}
+        options = {"context_settings": RAW} if name == "bench" else {"epilog": examples(name)}
         _add(app, name, summary, partial(_function, name), **options)
     return app
+
+
+def examples(command: str) -> str | None:
+    """The examples of a command, each a paragraph; None if there are none."""
+    return "\n\n".join(["Examples:", *EXAMPLES[command]]) if command in EXAMPLES else None
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -89,7 +138,7 @@ def _add(group: typer.Typer, name: str, summary: str, load: Callable[[], Callabl
 
     def make() -> Any:
         alone = typer.Typer(add_completion=False)
-        alone.command(name, help=summary, **options)(load())
+        alone.command(name, cls=Command, help=summary, **options)(load())
         return typer.main.get_command(alone)
 
     group.command(name, help=summary, **options)(make)
@@ -101,3 +150,24 @@ def with_parameters(function: Callable[..., Any], parameters: Iterable[inspect.P
     function.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in listed}
     return function
+
+
+def beginning(words: Iterable[str]) -> Callable[[str], list[str]]:
+    """What completes a word in a shell, of some words; where none does, shells complete names of files."""
+    known = list(words)
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in known if word.startswith(incomplete)]
+
+    return complete
+
+
+def beside(name: str, text: str, column: int) -> str:
+    """A name, and beside it in a column its text, in lines no longer than the terminal's, or than 80 in a pipe.
+
+    Long words, such as addresses, are not cut up: they are copied.
+    """
+    width = max(shutil.get_terminal_size().columns, column + 20)
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, width - column - 1, **options) or [""]]
+    return "\n".join(f"{name if i == 0 else '':<{column}} {line}".rstrip() for i, line in enumerate(lines))

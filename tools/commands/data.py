@@ -6,6 +6,8 @@ import typer
 
 from minigrad.data import describe, fetch, names
 
+from . import beside
+
 
 def data(
     name: Annotated[str | None, typer.Argument(help="A data set to fetch; by default, all are listed.")] = None,
@@ -16,4 +18,4 @@ def data(
         return
     for each in names():
         known = describe(each)
-        print(f"{each:<17} {known.what}\n{'':<17} {known.licence}; {known.source}")
+        print(beside(each, f"{known.what}\n{known.licence}; {known.source}", 17))

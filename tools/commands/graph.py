@@ -1,5 +1,7 @@
 """`minigrad graph`: the picture of a program's model."""
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,9 @@ import typer
 from minigrad.models import PROGRAMS, chosen_model, program
 from minigrad.tools.graph import FORMATS, draw
 from minigrad.tools.pictures import recorded
+from minigrad.writing import made
+
+from . import beginning
 
 
 def graph(
@@ -15,6 +20,7 @@ def graph(
         str,
         typer.Argument(
             metavar="MODEL",
+            autocompletion=beginning(PROGRAMS),
             help=f"A program, whose small untrained model is drawn: {', '.join(PROGRAMS)}; or a model file, or the "
             "directory that training left.",
         ),
@@ -38,7 +44,9 @@ def graph(
     ] = False,
     title: Annotated[str, typer.Option(help="A line above the picture; a page has one anyway.")] = "",
     format: Annotated[str | None, typer.Option(help=f"One of: {', '.join(FORMATS)}; by default from --out.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write; by default MODEL.FORMAT.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write, or - for standard output; by default MODEL.FORMAT.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="A trained model; by default a small untrained one.")] = None,
 ) -> None:
     """Draw the unrolled graph of a model."""
@@ -46,11 +54,21 @@ def graph(
     from_program = program(name)
     chosen = from_program.untrained() if model is None else from_program.load(model)
     path = Path(f"{name}.{format or 'svg'}") if out is None else out
-    tape, loss = recorded(from_program.unrolled, chosen, length)
+    standard = str(path) == "-"
     if not title and (format or path.suffix.lstrip(".")) == "html":
         title = f"{name}, {length} time steps"
-    draw(tape, path, format, depth=depth, steps=_steps(steps), show=show, end=loss, gradients=gradients, title=title)
-    print(path)
+    with nullcontext() if standard else made(path.parent):
+        tape, loss = recorded(from_program.unrolled, chosen, length)
+        place, form = (None, format or "svg") if standard else (path, format)
+        picture = draw(
+            tape, place, form, depth=depth, steps=_steps(steps), show=show, end=loss, gradients=gradients, title=title
+        )
+    if not standard:
+        print(path)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(picture.to_bytes(form or "svg"))
+    sys.stdout.buffer.flush()
 
 
 def _steps(text: str) -> int | list[int] | None:

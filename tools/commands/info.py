@@ -2,7 +2,9 @@
 
 from minigrad.tools.system import describe
 
+from . import beside
+
 
 def info() -> None:
     """Show names and facts."""
-    print("\n".join(f"{name:<22} {text}" for name, text in describe()))
+    print("\n".join(beside(name, text, 22) for name, text in describe()))

@@ -12,7 +12,7 @@ from minigrad.training.caller import CommandLine, called_by, option
 from minigrad.training.keeping.interrupts import Terminated
 
 from ..invocation import words
-from . import with_parameters
+from . import beginning, with_parameters
 
 INTERRUPTED = 130  # as shells report it
 
@@ -56,4 +56,6 @@ def _option(f: dataclasses.Field[Any]) -> Any:
     """A setting as an option. What is off by default can only be switched on: --quick, and no --no-quick."""
     choices = f.metadata.get("choices")
     text = f.metadata.get("help", "") + (f" One of: {', '.join(choices)}." if choices else "")
-    return typer.Option(option(f.name), help=text) if f.default is False else typer.Option(help=text)
+    if f.default is False:
+        return typer.Option(option(f.name), help=text)
+    return typer.Option(help=text, autocompletion=beginning(choices) if choices else None)

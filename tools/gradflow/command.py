@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from minigrad.training.flow import GradientFlow, gradient_flow
 from minigrad.training.settings import writable
 from minigrad.training.trainer import Trainer
 from minigrad.training.watchers import Step, Training, Watcher
+from minigrad.writing import explained, made
 
 from .histograms import plot_histograms, plot_ratios
 from .history import FlowHistory
@@ -99,7 +101,12 @@ def run(request: Request) -> None:
     request = dataclasses.replace(request, name=name, model=model)
     request.check()
     figure(1, 1)  # what is missing should be missed now, not after minutes of training
-    writable(request.path().parent)
+    with made(request.path().parent), explained(request.path()):
+        writable(request.path().parent)
+        _measured(request)
+
+
+def _measured(request: Request) -> None:
     flows: dict[str, GradientFlow] = {}
     before: dict[str, GradientFlow] = {}
     linear: dict[str, float] = {}
@@ -230,13 +237,14 @@ def _trained(request: Request, cell: str | None, prepare: Callable[[nn.Module], 
 
 def _report(label: str, flow: GradientFlow, model: nn.Module, updates: UpdateHistory | None = None) -> None:
     """Print the flow, the radii of recurrent weights if the model has some, and the ratios of updates."""
+    width = shutil.get_terminal_size().columns
     if label:
         print(label)
-    print(flow)
-    if table := radius_table(model):  # empty for cells of another kind
+    print(flow.table(width))
+    if table := radius_table(model, width):  # empty for cells of another kind
         print(table)
     if updates is not None:
-        print(updates)
+        print(updates.table(width))
 
 
 def _together(flows: dict[str, GradientFlow]) -> GradientFlow:

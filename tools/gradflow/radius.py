@@ -78,17 +78,17 @@ def scale_radius_(module: nn.Module, radius: float) -> nn.Module:
     return module
 
 
-def radius_table(module: nn.Module) -> str:
+def radius_table(module: nn.Module, width: int | None = None) -> str:
     """The recurrent weights of a module as text: the spectral radius of each, and the largest singular value.
 
-    It is empty for a module that has no standard cell.
+    It is empty for a module that has no standard cell. With a width in characters, it is no wider.
     """
     if not _cells(module):
         return ""
     rows = [["recurrent weights", "spectral radius", "largest singular value"]]
     for name, weight in recurrent_weights(module).items():
         rows.append([name, f"{spectral_radius(weight):.4f}", f"{np.linalg.norm(weight, 2):.4f}"])
-    return aligned(rows)
+    return aligned(rows, width)
 
 
 def linear_factors(module: nn.Module) -> dict[str, float]:

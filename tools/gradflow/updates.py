@@ -146,12 +146,16 @@ class UpdateHistory(Mapping[str, list[ParameterRecord]]):
         return len(self._records)
 
     def __str__(self) -> str:
+        return self.table()
+
+    def table(self, width: int | None = None) -> str:
+        """The table as text, in blocks of so many characters at most."""
         if not self.steps:
             return repr(self)
         shown = sorted({round(i * (len(self.steps) - 1) / 4) for i in range(5)})
         rows = [["|update| / |parameter|", *(f"step {self.steps[i]}" for i in shown)]]
         rows += [[name, *(f"{self[name][i].ratio:.1e}" for i in shown)] for name in self]
-        return aligned(rows)
+        return aligned(rows, width)
 
     def __repr__(self) -> str:
         return f"<UpdateHistory of {len(self)} parameters at {len(self.steps)} training steps>"

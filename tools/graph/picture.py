@@ -15,6 +15,7 @@ from minigrad.inspect.graph.variables import variables_of
 from minigrad.inspect.observe import Tape
 from minigrad.nn import Module
 from minigrad.tensors.tensor import Tensor
+from minigrad.writing import replace
 
 from .page import page
 from .render.dot import to_dot
@@ -65,7 +66,7 @@ class Picture:
         """
         path = Path(path)
         content = self.to_bytes(_format_of(path, format))
-        path.write_bytes(content)
+        replace(path, content)
         return path
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:

@@ -68,7 +68,11 @@ class GradientFlow(Mapping[str, np.ndarray]):
         ]
 
     def __str__(self) -> str:
-        return aligned(self._rows())
+        return self.table()
+
+    def table(self, width: int | None = None) -> str:
+        """The table as text, in blocks of so many characters at most."""
+        return aligned(self._rows(), width)
 
     def _rows(self) -> list[list[str]]:
         """The table, its first row the names of the columns: five time steps, and the factor."""

@@ -195,7 +195,7 @@ def test_graph_of_chosen_steps(folder, steps, shown):
         (["graph", "unknown"], "there are char-lm"),
         (["graph", "char-lm", "--format", "gif"], "svg, png, pdf, dot, json"),
         (["graph", "char-lm", "--show", "sideways"], "show is one of forward, backward, both, not 'sideways'"),
-        (["graph", "char-lm", "--out", "no/such/folder.dot"], "no/such/folder.dot"),
+        (["graph", "char-lm", "--out", "text.txt/folder.dot"], "cannot write text.txt: it is a file, not a folder"),
     ],
 )
 def test_errors_are_one_line(folder, arguments, message):
