@@ -52,13 +52,13 @@ def program_of(path: str | Path, instead: str | None = None) -> str:
     return name
 
 
-def chosen_model(name: str, model: Path | None) -> tuple[str, Path | None]:
+def chosen_model(name: str, model: str | Path | None) -> tuple[str, Path | None]:
     """The program and the trained model, if any, of words that name a program or a model, and of an option `--model`.
 
     Raises ValueError for what is neither, OSError for a model that is not there.
     """
     if name in PROGRAMS:
-        return name, model
+        return name, None if model is None else Path(model)
     if not Path(name).exists():
         raise ValueError(f"there is no model {name!r}; there are {', '.join(PROGRAMS)}, and no such file or directory")
     if model is not None:

@@ -154,8 +154,9 @@ def unrolled(model: CharLM, steps: int) -> mg.Tensor:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def located(text: Path) -> Path:
+def located(text: str | Path) -> Path:
     """The file of a text: as it is, or that of the data set with this name."""
+    text = Path(text)
     return fetch(str(text)) if not text.exists() and str(text) in TEXTS else text
 
 

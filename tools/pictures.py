@@ -24,7 +24,12 @@ def show(axes: Any, image: np.ndarray, extent: tuple[float, float, float, float]
 
 
 def grid(
-    path: Path, images: np.ndarray, texts: Sequence[str], wrong: Sequence[bool], title: str = "", columns: int = 10
+    path: str | Path,
+    images: np.ndarray,
+    texts: Sequence[str],
+    wrong: Sequence[bool],
+    title: str = "",
+    columns: int = 10,
 ) -> None:
     """Images (N, side, side) in rows, each with its text below, as a PNG file; wrong ones have a red frame."""
     rows = -(-len(images) // columns)
@@ -63,7 +68,7 @@ def recorded(
 
 
 def draw_unrolled(
-    unrolled: Callable[[Any, int], mg.Tensor], model: nn.Module, steps: int, out: Path, title: str
+    unrolled: Callable[[Any, int], mg.Tensor], model: nn.Module, steps: int, out: str | Path, title: str
 ) -> list[Path]:
     """Draw the graph of a program's loss over a few time steps: a picture, and a page to look into and to play.
 
@@ -74,6 +79,7 @@ def draw_unrolled(
         out: the directory to write `graph.svg` and `graph.html` to.
         title: a line above both.
     """
+    out = Path(out)
     tape, loss = recorded(unrolled, model, steps)
     picture = draw(tape, out / "graph.svg", end=loss, title=title)
     return [out / "graph.svg", picture.save(out / "graph.html")]

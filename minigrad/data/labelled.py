@@ -94,9 +94,9 @@ def labelled_files(folder: str | Path, suffixes: Sequence[str], what: str) -> di
     return found
 
 
-def files_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+def files_in(folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
     """The files of a folder with one of these suffixes, in small letters, in the order of their names."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in suffixes and path.is_file())
 
 
 def tenths(items: Sequence[T]) -> dict[str, list[T]]:

@@ -73,11 +73,12 @@ def fetch(name: str, progress: bool = False) -> Path:
     return paths[0] if len(paths) == 1 else paths[0].parent
 
 
-def verify(path: Path, part: DataFile | DataFolder) -> None:
+def verify(path: str | Path, part: DataFile | DataFolder) -> None:
     """Check that what is at `path` has the SHA-256 of `part`.
 
     Raises ValueError that names the path, what was expected and what was found; OSError if it cannot be read.
     """
+    path = Path(path)
     if isinstance(part, DataFolder):
         found = tuple(sorted(entry.name for entry in path.iterdir()))
         if found != part.files:
@@ -96,11 +97,11 @@ def verify(path: Path, part: DataFile | DataFolder) -> None:
         )
 
 
-def folder_digest(folder: Path, files: tuple[str, ...]) -> str:
+def folder_digest(folder: str | Path, files: tuple[str, ...]) -> str:
     """The SHA-256 over names and contents, as `DataFolder` describes it, in hexadecimal."""
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.encode() + b"\0" + hashlib.sha256((folder / file).read_bytes()).digest())
+        digest.update(file.encode() + b"\0" + hashlib.sha256((Path(folder) / file).read_bytes()).digest())
     return digest.hexdigest()
 
 

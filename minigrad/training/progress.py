@@ -92,7 +92,7 @@ class _Bar:
 
 
 def plot_curve(
-    path: Path,
+    path: str | Path,
     steps: Sequence[int],
     values: Sequence[float],
     held_out: Sequence[tuple[int, float]],

@@ -116,7 +116,7 @@ MAY_CHANGE = frozenset(
 NOT_INHERITED = frozenset("out resume overwrite live live_port quiet".split())  # these are of a call, not of a run
 
 
-def resumed(settings: S, then: Mapping[str, Any], where: Path) -> S:
+def resumed(settings: S, then: Mapping[str, Any], where: str | Path) -> S:
     """The settings with which a run goes on: what was given now, and for the rest those that the run has.
 
     Args:
@@ -164,11 +164,12 @@ def _typed(f: Field[Any], value: Any) -> Any:
     return value
 
 
-def writable(directory: Path) -> Path:
+def writable(directory: str | Path) -> Path:
     """Make a directory and see that files can be written there: better now than after a minute of training.
 
     Raises OSError, which says so if there is a file in its place.
     """
+    directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):

@@ -29,11 +29,11 @@ class TensorBoard(Watcher):
     Raises ImportError if tensorboardX is not installed, OSError.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
         self._make = extra("tensorboardX", "event files need tensorboardX", "tensorboard").SummaryWriter
         self._writer: Any = None
-        self._made = made(directory)
+        self._made = made(self.directory)
         self._made.__enter__()
 
     def begin(self, training: Training) -> None:

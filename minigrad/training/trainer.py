@@ -49,23 +49,23 @@ class Trainer(State):
     def __init__(
         self,
         task: Task,
-        out: Path | None = None,
+        out: str | Path | None = None,
         watchers: Sequence[Watcher] = (),
         interrupts: Interrupts | None = None,
     ) -> None:
         super().__init__(task)
-        self.out = out
+        self.out = None if out is None else Path(out)
         self.saved: int | None = None
         self._interrupts = Interrupts() if interrupts is None else interrupts
         self._saved_at = self._noted_at = -math.inf
         self._note: dict[str, Any] | None = None  # the state between two steps, to go back to
         self._between = True  # whether the state is that between two steps
         self._watchers: list[Watcher] = [*([] if self.settings.quiet else [Display()]), *checks.watchers(watchers)]
-        if out is not None:
-            self._watchers.insert(0, Log(out / LOG))
+        if self.out is not None:
+            self._watchers.insert(0, Log(self.out / LOG))
             files.library()  # what is missing should be missed now, not after hours of training
             files.entry(task.format, task.about())
-            self._begin(out)
+            self._begin(self.out)
 
     # --- learning -----------------------------------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class Trainer(State):
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def finish(self, out: Path) -> dict[str, Any]:
+    def finish(self, out: str | Path) -> dict[str, Any]:
         """Take the kept weights, write the results into a directory, and return the metrics as plain data."""
         task = self.task
         if self.best and self.best["weights"] is not None:
@@ -264,7 +264,7 @@ class Trainer(State):
         task.model.eval()
         with self._failing(f"after step {self.step}", self.step):
             divergence.check(task.model)
-            return results.write(task, out, self._metrics(), self.best)
+            return results.write(task, Path(out), self._metrics(), self.best)
 
     def _metrics(self) -> dict[str, Any]:
         task = self.task

@@ -176,8 +176,8 @@ class Log(Watcher):
     that goes on has one first and one last line, too. A training without a step leaves no file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
         self._every = 1
         self._first: dict[str, Any] | None = None  # not written yet
         self._step: Step | None = None  # the last one, if it is not written yet

@@ -16,7 +16,7 @@ COLOURS = {"network": "#B9770E", "AR(9)": "#5B8DB8", "free": "#7D3C98", "truth":
 
 
 def picture(
-    path: Path, seen: Observed, made: dict[str, np.ndarray], free_run: np.ndarray, faults: dict[str, Any] | None
+    path: str | Path, seen: Observed, made: dict[str, np.ndarray], free_run: np.ndarray, faults: dict[str, Any] | None
 ) -> None:
     """Draw three panels over the test part: forecasts, a copy of it with faults, and its scores.
 

@@ -57,7 +57,7 @@ def sound(roll: np.ndarray, tempo: float = TEMPO, rate: int = RATE) -> np.ndarra
     return samples * (0.9 / max(float(np.abs(samples).max()), 1e-9))
 
 
-def write_wav(path: Path, roll: np.ndarray, tempo: float = TEMPO, rate: int = RATE) -> None:
+def write_wav(path: str | Path, roll: np.ndarray, tempo: float = TEMPO, rate: int = RATE) -> None:
     """Write `sound(roll)` as a WAV file of 16 bits.
 
     Raises ImportError if scipy is not installed, OSError for the file, ValueError for another shape.
@@ -66,7 +66,7 @@ def write_wav(path: Path, roll: np.ndarray, tempo: float = TEMPO, rate: int = RA
     wavfile.write(path, rate, (sound(roll, tempo, rate) * 32767).astype(np.int16))
 
 
-def draw_rolls(path: Path, rolls: Mapping[str, np.ndarray], begin: int = 0) -> None:
+def draw_rolls(path: str | Path, rolls: Mapping[str, np.ndarray], begin: int = 0) -> None:
     """Draw piano rolls, one above the other: time to the right, pitch upward.
 
     Args:

@@ -201,19 +201,19 @@ def unrolled(model: Reader, steps: int) -> mg.Tensor:
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-def read(folder: Path) -> dict[str, Sentences]:
+def read(folder: str | Path) -> dict[str, Sentences]:
     """The parts of the data: of each file, lines 10, 20, ... are the test, lines 5, 15, ... the validation part.
 
     Raises OSError, ValueError for files that cannot be read.
     """
     parts: dict[str, Sentences] = {"training": [], "validation": [], "test": []}
     for ending, label in LABELS.items():
-        for number, sentence in enumerate(read_sentences(folder / f"rt-polarity.{ending}"), 1):
+        for number, sentence in enumerate(read_sentences(Path(folder) / f"rt-polarity.{ending}"), 1):
             parts[_part(number)].append((tokenize(encoded_once(sentence), lower=True), label))
     return parts
 
 
-def read_own(path: Path) -> tuple[dict[str, Sentences], list[str]]:
+def read_own(path: str | Path) -> tuple[dict[str, Sentences], list[str]]:
     """The parts of a file of texts and labels, and the labels; of each label, those after the same rule as in `read`.
 
     Raises OSError, ValueError for a file that cannot be read, has other than two labels, or too few texts of one.

@@ -15,7 +15,7 @@ FOR, AGAINST = "#2E86C1", "#CB4335"
 Row = tuple[Sequence[str], np.ndarray, float, bool]  # words, what each adds, probability in favour, label
 
 
-def picture(path: Path, groups: Mapping[str, Sequence[Row]], labels: Sequence[str] = ("against", "for")) -> None:
+def picture(path: str | Path, groups: Mapping[str, Sequence[Row]], labels: Sequence[str] = ("against", "for")) -> None:
     """Draw sentences with coloured words, group below group.
 
     Args:

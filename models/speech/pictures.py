@@ -12,7 +12,7 @@ from minigrad.inspect.figure import figure
 
 
 def over_time(
-    path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Sequence[str], hop: float
+    path: str | Path, examples: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Sequence[str], hop: float
 ) -> None:
     """Draw recordings side by side: the spectrogram above, the probabilities of the classes below.
 
@@ -44,7 +44,7 @@ def over_time(
     drawn.savefig(path, format="png", dpi=130)
 
 
-def confusion(path: Path, table: Sequence[Sequence[int]], labels: Sequence[str] | None = None) -> None:
+def confusion(path: str | Path, table: Sequence[Sequence[int]], labels: Sequence[str] | None = None) -> None:
     """Draw how often label i (row) was taken for label j (column), as a PNG file; by default labels are numbers."""
     side = max(4.4, 0.35 * len(table) + 0.9)
     drawn = figure(side + 0.2, side)
@@ -61,7 +61,7 @@ def confusion(path: Path, table: Sequence[Sequence[int]], labels: Sequence[str] 
     drawn.savefig(path, format="png", dpi=130)
 
 
-def join(path: Path, sounds: Sequence[np.ndarray], rate: int, pause: float = 0.5) -> None:
+def join(path: str | Path, sounds: Sequence[np.ndarray], rate: int, pause: float = 0.5) -> None:
     """Write sounds (samples,) one after the other into a WAV file of 16 bits, with pauses in seconds between them."""
     from scipy.io import wavfile
 

@@ -52,7 +52,7 @@ def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     return signal.resample_poly(samples, RATE // common, rate // common).astype(np.float32)
 
 
-def read_recordings(folder: Path, learned: int) -> dict[str, list[Recording]]:
+def read_recordings(folder: str | Path, learned: int) -> dict[str, list[Recording]]:
     """The recordings of digits in a folder by what they are for: "train", "held_out", "test".
 
     Args:
@@ -80,13 +80,13 @@ def read_recordings(folder: Path, learned: int) -> dict[str, list[Recording]]:
     return sets
 
 
-def are_digits(folder: Path) -> bool:
+def are_digits(folder: str | Path) -> bool:
     """Whether the recordings of a folder are named as those of digits are."""
     files = wav_files(folder)
     return bool(files) and all(DIGIT.fullmatch(path.stem) for path in files)
 
 
-def read_own(folder: Path, learned: int | None) -> tuple[dict[str, list[Recording]], list[str]]:
+def read_own(folder: str | Path, learned: int | None) -> tuple[dict[str, list[Recording]], list[str]]:
     """A user's recordings by what they are for, and their labels, in order.
 
     Args:
@@ -103,18 +103,19 @@ def read_own(folder: Path, learned: int | None) -> tuple[dict[str, list[Recordin
             "held_out": parts["valid"],
             "test": parts["test"],
         }.items():
-            sets[use] += [read_recording(path, str(path.relative_to(folder)), number) for path in paths]
+            sets[use] += [read_recording(path, str(path.relative_to(Path(folder))), number) for path in paths]
     return sets, list(found)
 
 
-def read_recording(path: Path, name: str, label: int) -> Recording:
+def read_recording(path: str | Path, name: str, label: int) -> Recording:
     """A recording of one channel, or the mean of several. Raises ValueError for a damaged file, OSError."""
     rate, samples = read_wav(path, average=True)
     return Recording(name, label, *features(samples, rate))
 
 
-def wav_files(folder: Path) -> list[Path]:
+def wav_files(folder: str | Path) -> list[Path]:
     """The WAV files of a folder. Raises NotADirectoryError if it is none."""
+    folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"there is no folder {folder} of recordings")
     return files_in(folder, (".wav",))

@@ -299,7 +299,7 @@ def predict(model: Watcher, inputs: Iterable[str | Path]) -> Iterator[training.P
         yield training.Prediction(str(path), told, {**said, **sure, "frames": len(clip)})
 
 
-def read_clip(path: Path) -> np.ndarray:
+def read_clip(path: str | Path) -> np.ndarray:
     """The frames (T, 16, 16) of a file, from 0 to 1."""
     frames = shrunk(read_frames(path), FRAME, path)
     if len(frames) < 2:

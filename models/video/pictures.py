@@ -33,7 +33,7 @@ class Clip:
     truth: Mapping[str, int]
 
 
-def strips(path: Path, clips: Sequence[Clip], columns: int = 2) -> None:
+def strips(path: str | Path, clips: Sequence[Clip], columns: int = 2) -> None:
     """Clips as rows of frames, and below the frames what is believed after each of them, as a PNG file."""
     rows = -(-len(clips) // columns)
     drawn = figure(7.0 * columns, 4.2 * rows)
@@ -62,7 +62,7 @@ def strips(path: Path, clips: Sequence[Clip], columns: int = 2) -> None:
     drawn.savefig(path, format="png", dpi=110)
 
 
-def animation(path: Path, clip: Clip, milliseconds: int = 350) -> None:
+def animation(path: str | Path, clip: Clip, milliseconds: int = 350) -> None:
     """A clip, frame by frame, with bars for what is believed after each, as a GIF that begins anew forever."""
     drawn = figure(3.0 + 2.2 * len(clip.beliefs), 3.2)
     drawn.suptitle(clip.title, color=WRONG if clip.wrong else RIGHT, fontsize=11)
@@ -87,7 +87,7 @@ def animation(path: Path, clip: Clip, milliseconds: int = 350) -> None:
     save_gif(path, pages, [milliseconds] * (len(pages) - 1) + [4 * milliseconds])
 
 
-def save_gif(path: Path, pages: Sequence[np.ndarray], milliseconds: Sequence[int]) -> None:
+def save_gif(path: str | Path, pages: Sequence[np.ndarray], milliseconds: Sequence[int]) -> None:
     """Pictures (height, width, 3), 8 bits a colour, as an animated GIF; each is shown for its time.
 
     Raises ImportError without pillow.
