@@ -31,6 +31,7 @@ from minigrad.training.cells import CELLS
 from minigrad.training.predictions import percent
 
 TEXTS = ("tiny_shakespeare",)  # data sets that are one text
+EXAMPLE, SAMPLE = 240, 1000  # characters that the model writes: after a validation, and at the end
 State = Any  # of the network: a tensor (layers, B, hidden), a pair of them for LSTMs, or None for zeros
 
 
@@ -244,12 +245,13 @@ class Task(training.Task):
     def about(self) -> dict[str, Any]:
         return {"sizes": self.model.sizes, "vocabulary": self.model.vocabulary.to_dict()}
 
-    def example(self, length: int = 240) -> str:
+    def example(self, length: int | None = None) -> str:
+        length = EXAMPLE if length is None else length
         return "".join(sample(self.model, length, 0.7, generator=mg.random.Generator(self.settings.seed)))
 
     def write(self, out: Path) -> list[Path]:
         text = out / "sample.txt"
-        text.write_text(self.example(1000), encoding="utf-8")
+        text.write_text(self.example(SAMPLE), encoding="utf-8")
         title = "A character language model, unrolled over four characters"
         return [text, *draw_unrolled(unrolled, self.model, 4, out, title)]
 

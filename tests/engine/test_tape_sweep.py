@@ -65,10 +65,10 @@ def test_gradients_do_not_share_memory_that_changes():
     assert y.grad.tolist() == [1, 1]
 
 
-def test_a_million_operations_need_no_recursion():
+def test_a_long_chain_of_operations_needs_no_recursion():
     x = leaf(1.0, dtype="float32")
     y = x
-    for _ in range(1_000_000):
+    for _ in range(200_000):
         y = -y
     y.backward()
     assert x.grad.item() == 1
@@ -78,7 +78,7 @@ def test_a_million_operations_need_no_recursion():
 def test_a_long_chain_of_lists_of_inputs_goes_too():
     x = leaf(1.0)
     y = x
-    for _ in range(100_000):
+    for _ in range(50_000):
         y = mg.stack([y, x])[0]
     del y
 

@@ -21,6 +21,13 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 TINY = {"steps": 60, "hidden": 24, "embedding": 8, "batch": 4, "length": 16, "lr": 0.02}
 
 
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    """Runs inside of tests write little: what they write at full length, `trained` has."""
+    monkeypatch.setattr(char_lm, "EXAMPLE", 20)
+    monkeypatch.setattr(char_lm, "SAMPLE", 20)
+
+
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "text.txt"
@@ -51,7 +58,7 @@ def test_it_learns(trained):
 
 
 def test_it_trains_on_every_backend(backend, text, tmp_path):
-    settings = Settings(text=text, out=tmp_path, backend=backend, **TINY | {"steps": 20})
+    settings = Settings(text=text, out=tmp_path, backend=backend, **TINY | {"steps": 20, "validations": 1})
     metrics = char_lm.train(settings)
     bits, results = metrics["curve"], metrics["results"]
     assert np.mean(bits[-3:]) < 0.9 * np.mean(bits[:3])
@@ -62,7 +69,7 @@ def test_it_trains_on_every_backend(backend, text, tmp_path):
 
 @pytest.mark.parametrize("cell", char_lm.CELLS)
 def test_it_trains_with_every_cell(cell, text, tmp_path):
-    metrics = char_lm.train(Settings(text=text, out=tmp_path, cell=cell, layers=2, **TINY | {"steps": 30}))
+    metrics = char_lm.train(Settings(text=text, out=tmp_path, cell=cell, layers=2, **TINY | {"steps": 30, "validations": 1}))
     assert np.mean(metrics["curve"][-3:]) < 0.9 * np.mean(metrics["curve"][:3])
     assert type(char_lm.load(tmp_path).network) is CELLS[cell]
     assert len(list(char_lm.sample(char_lm.load(tmp_path), 9))) == 9
@@ -91,9 +98,9 @@ def test_the_model_comes_back(trained):
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(text, tmp_path):
     runs = {}
     for seed in (0, 1):
-        again = Settings(text=text, out=tmp_path / str(seed), seed=seed, **TINY | {"steps": 3})
+        again = Settings(text=text, out=tmp_path / str(seed), seed=seed, **TINY | {"steps": 3, "validations": 1})
         runs[seed] = char_lm.train(again)["curve"]
-    first = Settings(text=text, out=tmp_path / "again", **TINY | {"steps": 3})
+    first = Settings(text=text, out=tmp_path / "again", **TINY | {"steps": 3, "validations": 1})
     assert char_lm.train(first)["curve"] == runs[0] != runs[1]
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("0", "1", "again")]
     assert files[0] == files[2] != files[1]

@@ -12,7 +12,7 @@ import minigrad as mg
 from ..frameworks import Settings
 from ..harness import Figure, Row, per_step, single
 
-LENGTHS = (64, 256, 1024, 4096)
+LENGTHS, QUICK_LENGTHS = (64, 256, 1024, 4096), (64, 256)
 BATCH, HIDDEN = 8, 32
 
 
@@ -21,9 +21,9 @@ def rows(settings: Settings) -> list[Row]:
 
     Python's garbage collector is paused in the loop, as `nn.Recurrent` does it; one row shows what it costs otherwise.
     """
-    lengths = LENGTHS[:3] if settings.quick else LENGTHS
+    lengths = QUICK_LENGTHS if settings.quick else LENGTHS
     runs = {steps: _unrolled(steps) for steps in lengths}
-    rounds = 3 if settings.quick else 9
+    rounds = 2 if settings.quick else 9
     plain = per_step(runs, rounds, name="T={}")
     paused = per_step({steps: _paused(run) for steps, run in runs.items()}, rounds, name="T={}")
     saved: dict[str, Figure] = {}
