@@ -48,3 +48,29 @@ def test_files_that_texts_name_are_there():
         if not (ROOT / name).exists() and not any(name.startswith(other) for other in NO_PATHS)
     ]
     assert gone == []
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def test_links_lead_to_files_and_headings_that_are_there():
+    pages = {*PAGES, ROOT / "CONTRIBUTING.md"}
+    headings = lambda page: {
+        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).strip().replace(" ", "-")
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("#")
+    }
+    broken = []
+    for page in pages:
+        for target in LINK.findall(page.read_text(encoding="utf-8")):
+            path, _, heading = target.partition("#")
+            if ":" not in path:
+                file = page.parent / path if path else page
+                if not file.exists() or (heading and heading not in headings(file)):
+                    broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def test_every_guide_is_in_the_table_of_the_readme():
+    linked = set(LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked

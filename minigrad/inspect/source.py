@@ -1,4 +1,4 @@
-"""Which line of the program called an operation: for tapes that are asked for details."""
+"""Which line of the program called an operation: for tapes that are asked for details, and for anomalies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import functools
 import linecache
 import os
 import sys
+from itertools import islice
+from types import FrameType
 from typing import NamedTuple
 
 from ..primitives.table import GENERATED
@@ -49,10 +51,32 @@ def _in_core(file: str) -> bool:
 
 def calling_line() -> Source | None:
     """The line that this thread is at, outside of the core: the innermost one of a module or a program."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if not _in_core(code.co_filename):
-            return Source(code.co_filename, frame.f_lineno, code.co_name)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+    frame = _calling_frame()
+    return None if frame is None else _source(frame)
+
+
+def calling_code() -> str:
+    """What this thread is at, outside of the core, as it is written there, and where that is; empty if unknown.
+
+    Of a line with several calls it is the one that is running: `mg.log(y - 100) (models/net.py:9, in forward)`.
+    """
+    frame = _calling_frame()
+    if frame is None:
+        return ""
+    source = _source(frame)
+    _, last, begin, end = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), (None,) * 4)
+    code = source.text
+    if last == source.line and begin is not None:  # columns count bytes
+        code = linecache.getline(source.file, source.line).encode()[begin:end].decode(errors="replace")
+    return f"{code} ({source})" if code else str(source)
+
+
+def _source(frame: FrameType) -> Source:
+    return Source(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _calling_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _in_core(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame

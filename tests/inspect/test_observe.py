@@ -1,5 +1,7 @@
 """Looking at the tape while it is written: Tape as a table, and detect_anomaly."""
 
+import math
+import re
 import threading
 import weakref
 
@@ -8,6 +10,7 @@ import pytest
 from conftest import leaf
 
 import minigrad as mg
+from minigrad import nn
 
 # --- looking at the tape ----------------------------------------------------------------------------------------------
 
@@ -128,7 +131,8 @@ def test_detect_anomaly_says_where_a_nan_came_from():
         pytest.raises(mg.AnomalyError) as error,
     ):
         mg.log(x)
-    assert str(error.value) == "NaN from log in decoder.attention @ t=17"
+    place = r"mg\.log\(x\) \(inspect/test_observe\.py:\d+, in test_\w+\)"
+    assert re.fullmatch(rf"NaN from log in decoder\.attention @ t=17: {place}; x is -1", str(error.value))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -141,7 +145,31 @@ def test_detect_anomaly_says_which_gradient_is_nan():
         loss = (y * 0).sum()
     with pytest.raises(mg.AnomalyError) as error:
         loss.backward()
-    assert str(error.value) == "NaN from the gradient of sqrt in norm"
+    place = r"mg\.sqrt\(x\) \(inspect/test_observe\.py:\d+, in test_\w+\)"
+    assert re.fullmatch(rf"NaN from the gradient of sqrt to x in norm: {place}", str(error.value))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_detect_anomaly_says_which_of_several_operations_of_a_line_it_was():
+    y = leaf(3.0, 5.0)
+    with mg.detect_anomaly(), pytest.raises(mg.AnomalyError, match=r": mg\.log\(y - 4\) \(.*; x is from -1 to 1$"):
+        mg.log(y) + mg.log(y - 4)
+    with mg.detect_anomaly(), pytest.raises(mg.AnomalyError, match=r": mg\.log\(y - 4\) \("):
+        ("東京é", mg.log(y - 4))  # columns count bytes
+    with mg.detect_anomaly():
+        loss = (mg.where(y > 4, mg.sqrt(y - 3), 0) + mg.sqrt(y)).sum()
+    with pytest.raises(mg.AnomalyError, match=r"the gradient of sqrt to x in top level: mg\.sqrt\(y - 3\) \("):
+        loss.backward()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_detect_anomaly_says_that_the_data_had_it():
+    cell = nn.LSTM(3, 4)
+    with mg.detect_anomaly(), pytest.raises(mg.AnomalyError) as error:
+        cell(mg.full((5, 2, 3), math.nan))
+    assert re.search(r"NaN from linear in LSTM\.l0\.cell: F\.linear\(.*; x holds NaN itself$", str(error.value))
+    with mg.detect_anomaly(), pytest.raises(mg.AnomalyError, match="x holds NaN itself"):
+        exec(compile("mg.exp(x)", "<no file>", "exec"), {"mg": mg, "x": leaf(math.nan)})
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

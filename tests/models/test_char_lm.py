@@ -69,7 +69,9 @@ def test_it_trains_on_every_backend(backend, text, tmp_path):
 
 @pytest.mark.parametrize("cell", char_lm.CELLS)
 def test_it_trains_with_every_cell(cell, text, tmp_path):
-    metrics = char_lm.train(Settings(text=text, out=tmp_path, cell=cell, layers=2, **TINY | {"steps": 30, "validations": 1}))
+    metrics = char_lm.train(
+        Settings(text=text, out=tmp_path, cell=cell, layers=2, **TINY | {"steps": 30, "validations": 1})
+    )
     assert np.mean(metrics["curve"][-3:]) < 0.9 * np.mean(metrics["curve"][:3])
     assert type(char_lm.load(tmp_path).network) is CELLS[cell]
     assert len(list(char_lm.sample(char_lm.load(tmp_path), 9))) == 9
