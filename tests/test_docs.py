@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import linecache
 import re
 
 import pytest
@@ -30,9 +31,10 @@ def test_snippets_run_and_print_what_the_page_says(page, tmp_path, monkeypatch):
     for i, (kind, text) in enumerate(blocks):
         if kind == "text":
             continue
-        printed = io.StringIO()
+        printed, file = io.StringIO(), f"{page.name}, snippet {i}"
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)  # for errors that quote code
         with contextlib.redirect_stdout(printed):
-            exec(compile(text, f"{page.name}, snippet {i}", "exec"), names)
+            exec(compile(text, file, "exec"), names)
         if i + 1 < len(blocks) and blocks[i + 1][0] == "text":
             expected = blocks[i + 1][1]
             assert [line.rstrip() for line in printed.getvalue().splitlines()] == expected.rstrip("\n").splitlines()
