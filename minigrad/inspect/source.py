@@ -58,7 +58,7 @@ def calling_line() -> Source | None:
 def calling_code() -> str:
     """What this thread is at, outside of the core, as it is written there, and where that is; empty if unknown.
 
-    Of a line with several calls it is the one that is running: `mg.log(y - 100) (models/net.py:9, in forward)`.
+    Of a line with several calls it is the one that is running: `mg.log(y - 100) (net.py:9, in forward)`.
     """
     frame = _calling_frame()
     if frame is None:
