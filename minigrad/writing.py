@@ -87,8 +87,9 @@ def _reason(error: OSError, path: Path) -> str:
     folder = next(parent for parent in (path, *path.parents) if os.path.exists(parent) or parent == parent.parent)
     if folder.is_file() and folder != path:
         return f"{folder} is a file, not a folder"
+    lacking = f"there is no folder {path.parent}; make it first"
     reasons = {
-        errno.ENOENT: f"there is no folder {path.parent}; make it first",
+        errno.ENOENT: lacking if folder not in (path, path.parent) else f"nothing can be made in {folder}",
         errno.ENOTDIR: f"a part of {path.parent} is no folder",
         errno.EISDIR: "it is a folder; give the path of a file in it",
         errno.EEXIST: "it is there already",

@@ -115,6 +115,25 @@ def test_pieces_of_music(ask, folder):
     assert "nats each" in ask("music", "piece.mid")
 
 
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_model_answers_on_every_backend(folder, monkeypatch, backend, name):
+    monkeypatch.chdir(folder)
+
+    def answered():
+        chosen = program(name)
+        return list(chosen.predict(chosen.load(folder / name), INPUTS[name]))
+
+    here = answered()
+    with mg.use_backend("numpy"):
+        expected = answered()
+    assert [each.input for each in here] == [each.input for each in expected]
+    for one, other in zip(here, expected, strict=True):
+        assert one.data.keys() == other.data.keys()
+        for key, value in one.data.items():
+            if isinstance(value, float):
+                assert value == pytest.approx(other.data[key], rel=1e-3, abs=1e-5)
+
+
 def test_what_the_adding_model_is_told_with_the_truth(ask):
     found = json.loads(ask("adding", "sums.csv", "--json"))
     assert (found["sum"], found["steps"]) == (0.75, 3)

@@ -12,6 +12,7 @@ from minigrad.tools import cli
 
 def command(tmp_path, monkeypatch, *arguments):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")  # tables are as wide as that
     return cli.main(["gradflow", *arguments])
 
 
