@@ -118,7 +118,7 @@ def test_the_page_of_the_wheel_shows_files_that_are_here(wheel):
     for link in links:
         repository, found, path = link.partition("/HEAD/")
         assert found or link.startswith("#"), link
-        assert (ROOT / path.partition("?")[0].partition("#")[0]).is_file(), link
+        assert (ROOT / path.partition("?")[0].partition("#")[0]).exists(), link
         assert repository.removesuffix("/blob").endswith(source.removeprefix("https://github.com")), link
     assert all(link.startswith("https://raw.") for link in pictures)
     assert all(link.endswith(".svg?sanitize=true") == ("svg" in link) for link in pictures)
