@@ -6,7 +6,7 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from . import checks
 from .caller import caller, given, named
 from .keeping import folder
 from .keeping.interrupts import Interrupts, Terminated
+from .keeping.metrics import Metrics
+from .live import report
 from .settings import S, Settings, resumed
 from .task import Task
 from .terminal import say, silenced
@@ -34,8 +36,9 @@ def fit(settings: S, make: Callable[[S], Task], watchers: Sequence[Watcher] = ()
             default generators seeded.
         watchers: who else is told what happens, beside the log, the display, and those that the settings ask for.
 
-    Writes into `settings.out`: model.safetensors, metrics.json, loss.png (the curve), log.jsonl and
-    checkpoint.safetensors, and what the task writes. A picture that cannot be drawn is named in a line, and in
+    Writes into `settings.out`: model.safetensors, metrics.json, loss.png (the curve), report.html (curves, measures and
+    examples to look around in, also of a training that fails), log.jsonl and checkpoint.safetensors, and what the task
+    writes. A picture that cannot be drawn is named in a line, and in
     "lacking" of the metrics.
 
     Where `settings.out` holds a run, `resume` goes on with it (with its own settings, where no others are given), and
@@ -61,12 +64,25 @@ def fit(settings: S, make: Callable[[S], Task], watchers: Sequence[Watcher] = ()
         if settings.resume and found is not None and found.checkpoint is not None:
             settings = _going_on(settings, found)
             if _has_finished(settings, found):
-                return found.metrics or {}
+                return Metrics(found.metrics or {})
         with _prepared(settings, watchers) as watching:
             checks.task(task := make(settings))
             say(task.introduction())
             trainer = Trainer(task, out, watching, interrupts)
-            return _trained(trainer, out, interrupts)
+            with _page_of_what_failed(trainer, out):
+                return _trained(trainer, out, interrupts)
+
+
+@contextmanager
+def _page_of_what_failed(trainer: Trainer, out: Path) -> Iterator[None]:
+    """Leave a page of a training that ends without results; what ended it is what is to be told."""
+    try:
+        yield
+    except BaseException:
+        if trainer.step:
+            with suppress(Exception):
+                report.write(out)
+        raise
 
 
 def _trained(trainer: Trainer, out: Path, interrupts: Interrupts) -> dict[str, Any]:

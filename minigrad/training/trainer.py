@@ -67,6 +67,9 @@ class Trainer(State):
             files.entry(task.format, task.about())
             self._begin(self.out)
 
+    def __repr__(self) -> str:
+        return f"<Trainer of {repr(self.task).strip('<>')}, after {self.step} of {self.settings.steps} steps>"
+
     # --- learning -----------------------------------------------------------------------------------------------------
 
     def train(self) -> None:

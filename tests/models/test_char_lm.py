@@ -80,7 +80,7 @@ def test_it_trains_with_every_cell(cell, text, tmp_path):
 def test_the_files_are_there_and_valid(trained):
     _, metrics, out = trained
     results = {"model.safetensors", "metrics.json", "loss.png", "graph.svg", "graph.html", "sample.txt"}
-    assert {path.name for path in out.iterdir()} == results | {"log.jsonl", "checkpoint.safetensors"}
+    assert {path.name for path in out.iterdir()} == results | {"log.jsonl", "report.html", "checkpoint.safetensors"}
     assert len((out / "sample.txt").read_text(encoding="utf-8")) == 1000
     assert image.imread(out / "loss.png").ndim == 3
     svg = ElementTree.parse(out / "graph.svg").getroot()

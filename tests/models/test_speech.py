@@ -219,6 +219,7 @@ def test_the_files_are_there_and_valid(trained):
         "graph.svg",
         "graph.html",
         "log.jsonl",
+        "report.html",
         "checkpoint.safetensors",
     }
     assert json.loads((out / "metrics.json").read_text()) == metrics

@@ -394,7 +394,7 @@ def test_the_metrics_are_those_in_the_file(tmp_path):
     assert metrics["parameters"] == 41
     losses = [line["loss"] for line in log(tmp_path) if "loss" in line]
     assert metrics["curve"] == [2 * loss for loss in losses]
-    files = {"model.safetensors", "metrics.json", "loss.png", "log.jsonl", checkpoints.NAME}
+    files = {"model.safetensors", "metrics.json", "loss.png", "report.html", "log.jsonl", checkpoints.NAME}
     assert {path.name for path in tmp_path.iterdir()} == files
 
 

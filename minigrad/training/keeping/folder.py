@@ -22,7 +22,7 @@ from ..caller import given, named
 from ..settings import Settings, writable
 from ..watchers import LOG
 
-MODEL, METRICS, CURVE = "model.safetensors", "metrics.json", "loss.png"
+MODEL, METRICS, CURVE, REPORT = "model.safetensors", "metrics.json", "loss.png", "report.html"
 LOCK, OWNER = ".lock", ".lock.json"
 
 
@@ -107,7 +107,7 @@ def refuse(found: Found | None, settings: Settings) -> None:
 
 def clear(path: Path) -> None:
     """Remove the files of the run that a folder holds; others stay."""
-    names = [checkpoints.NAME, METRICS, MODEL, LOG, CURVE]
+    names = [checkpoints.NAME, METRICS, MODEL, LOG, CURVE, REPORT]
     with suppress(OSError, ValueError, AttributeError, TypeError):
         names += map(str, json.loads((path / METRICS).read_text(encoding="utf-8")).get("files", []))
     for file in {path / name for name in names}:

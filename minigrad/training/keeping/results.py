@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import minigrad as mg
 
 from .. import files
 from ..caller import given
+from ..live import report
 from ..progress import plot_curve
 from ..task import Task
 from ..terminal import say
-from .folder import CURVE, METRICS, MODEL
+from .folder import CURVE, METRICS, MODEL, REPORT
+from .metrics import Metrics
 
 Row = tuple[str, Any, str]  # a name, a value and its unit
 _lacking: ContextVar[dict[str, list[str]] | None] = ContextVar("lacking", default=None)  # reasons: names of files
@@ -55,7 +58,7 @@ def _placed(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
 
 
-def write(task: Task, out: Path, metrics: dict[str, Any], best: dict[str, Any] | None) -> dict[str, Any]:
+def write(task: Task, out: Path, metrics: dict[str, Any], best: dict[str, Any] | None) -> Metrics:
     """Write the model, the metrics and what can be drawn, and tell it. Returns the metrics as plain data.
 
     Args:
@@ -73,7 +76,8 @@ def write(task: Task, out: Path, metrics: dict[str, Any], best: dict[str, Any] |
     lacking: dict[str, list[str]] = {}
     token = _lacking.set(lacking)
     try:
-        made = [out / MODEL, out / METRICS, *_curve(task, out, metrics), *_written(task, out)]
+        pictures = [*_curve(task, out, metrics), *drawn(partial(report.write, out), out / REPORT)]
+        made = [out / MODEL, out / METRICS, *pictures, *_written(task, out)]
     finally:
         _lacking.reset(token)
     metrics["files"] = [path.relative_to(out).as_posix() if path.is_relative_to(out) else str(path) for path in made]
@@ -83,7 +87,7 @@ def write(task: Task, out: Path, metrics: dict[str, Any], best: dict[str, Any] |
         say(path)
     for reason, names in lacking.items():
         say(f"not drawn: {', '.join(names)}: {reason}; then {given('resume')} draws what is lacking")
-    return metrics
+    return Metrics(metrics)
 
 
 def _save(out: Path, metrics: dict[str, Any]) -> None:

@@ -99,9 +99,8 @@ function say(text, kind) {
 const has_ended = (answer) => !["preparing", "training", "running"].includes(answer.state);
 
 function lost() {
-  const told = run.id === null ? "" : " What it told until then stays here";
-  const where = run.folder && told ? `; report.html in ${run.folder} is a page to keep.` : told && ".";
-  say(`The training does not answer: it has ended, or was stopped.${told}${where}`, "lost");
+  const told = run.id === null ? "" : " What it told until then stays here; if it has ended, report.html in its folder has the rest.";
+  say(`The training does not answer: it has ended, or was stopped.${told}`, "lost");
   if (run.id !== null) document.title = `ended - ${get("program").textContent}`;
   get("left").textContent = "-";
 }
@@ -114,7 +113,7 @@ function show(answer) {
   if (about === null) return;
   const step = run.steps.at(-1) ?? 0;
   document.title = `${ended ? answer.state : `${Math.floor((100 * step) / about.steps)} %`} - ${about.program}`;
-  run.folder = about.folder;
+  get("kept").hidden = Boolean(KEPT) || !ended;
   get("program").textContent = about.program;
   get("introduction").textContent = about.introduction;
   get("folder").textContent = about.folder;

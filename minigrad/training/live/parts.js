@@ -11,7 +11,7 @@ export const get = (id) => document.getElementById(id);
 /** The look of the nth of many lines. */
 export const look = (n) => ({
   color: COLOURS[n % COLOURS.length],
-  dash: DASHES[Math.floor(n / COLOURS.length) % DASHES.length],
+  dash: DASHES[n % DASHES.length],
 });
 
 /** Exponential moving averages, corrected for the beginning; values may come with steps left out between them. */

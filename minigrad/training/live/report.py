@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import replace
+from ..keeping.folder import REPORT
 from .saved import Run, read
 
-NAME = "report.html"  # in the folder of a run
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 # Settings that say where a run is, how long it is and who watches it, and nothing of what is learned.
 ASIDE = frozenset(
@@ -33,7 +33,7 @@ def write(folder: str | Path, path: str | Path | None = None) -> Path:
     run = read(folder)
     if run is None:
         raise FileNotFoundError(f"there is no run in {folder}")
-    path = Path(folder) / NAME if path is None else Path(path)
+    path = Path(folder) / REPORT if path is None else Path(path)
     replace(path, page(run).encode())
     return path
 
@@ -89,7 +89,7 @@ def _group(runs: list[Run], home: Path) -> dict[str, Any]:
         "runs": [
             {
                 "name": name,
-                "report": _link(run.folder / NAME, home),
+                "report": _link(run.folder / REPORT, home),
                 "began": run.began,
                 "state": run.state,
                 "step": run.step,

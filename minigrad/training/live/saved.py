@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files import number
+from ..keeping.folder import METRICS, OWNER
 from ..watchers import LOG
 
 MOST_POINTS = 4_000  # of a curve in a page that is kept
-METRICS, OWNER = "metrics.json", ".lock.json"
 RUNNING, BROKEN_OFF = "running", "broken off"  # states beside those of an `End`
 
 

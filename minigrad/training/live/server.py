@@ -17,6 +17,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from ..caller import given, named
 from .feed import Feed
 
 HOME = "127.0.0.1"
@@ -125,5 +126,7 @@ def serve(feed: Feed, port: int = 0) -> Server:
         return Server(feed, port)
     except OSError as error:
         where = f"port {port} of {HOME}" if port else HOME
-        instead = "try another --live-port, or none, for one that is free" if port else "train without --live"
+        instead = f"train without {given('live')}"
+        if port:
+            instead = f"try another {named('live_port')}, or none, for one that is free"
         raise OSError(f"cannot serve the page on {where}: {error.strerror}; {instead}") from error

@@ -6,8 +6,7 @@ import pytest
 from watched import Remember, settings
 
 from minigrad.tools import cli
-from minigrad.training import trainer as training
-from minigrad.training.trainer import fit
+from minigrad.training.fitting import fit
 
 pytest.importorskip("typer")
 pytest.importorskip("safetensors")
@@ -19,7 +18,7 @@ def folder(tmp_path_factory):
     """A folder with two runs, of which the second was broken off."""
     out = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "plot_curve", lambda path, *_: path.touch())
+        patch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
         fit(settings(out / "one"), Remember)
         fit(settings(out / "two", lr=0.03), Remember)
     lines = (out / "two" / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)

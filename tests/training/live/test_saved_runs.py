@@ -9,9 +9,8 @@ import sys
 import pytest
 from watched import HOSTILE, Remember, settings
 
-from minigrad.training import trainer as training
+from minigrad.training.fitting import fit
 from minigrad.training.live import report, saved
-from minigrad.training.trainer import fit
 from minigrad.training.watchers import Watcher
 
 pytest.importorskip("safetensors")
@@ -20,7 +19,7 @@ pytest.importorskip("matplotlib")
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch):
-    monkeypatch.setattr(training, "plot_curve", lambda path, *_: path.touch())
+    monkeypatch.setattr("minigrad.training.keeping.results.plot_curve", lambda path, *_: path.touch())
 
 
 class Looks(Watcher):
@@ -166,3 +165,43 @@ def test_what_is_compared_is_of_one_program_and_one_unit(log, tmp_path):
 def test_a_page_needs_a_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no run in"):
         report.write(tmp_path)
+
+
+# --- what is left beside the results ----------------------------------------------------------------------------------
+
+
+def test_the_page_is_among_the_results(tmp_path):
+    metrics = fit(settings(tmp_path), Remember)
+    assert "report.html" in metrics["files"]
+    assert '"said":"finished after 24 steps"' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("error", [ValueError("no more"), KeyboardInterrupt(), SystemExit(1)])
+def test_a_training_that_fails_leaves_a_page_too(error, tmp_path):
+    class Fails(Remember):
+        def results(self):
+            if not isinstance(error, ValueError):
+                raise error
+            return {}
+
+        def loss(self, batch):
+            self.count = getattr(self, "count", 0) + 1
+            if self.count == 9 and isinstance(error, ValueError):
+                raise error
+            return super().loss(batch)
+
+    with pytest.raises(type(error)):
+        fit(settings(tmp_path), Fails)
+    said = "no more" if isinstance(error, ValueError) else "finished after 24 steps"
+    assert f'"said":"{said}"' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_metrics_are_shown_in_short(tmp_path):
+    metrics = fit(settings(tmp_path), Remember)
+    lines = repr(metrics).splitlines()
+    assert len(lines) == len(metrics)
+    assert max(map(len, lines)) <= 120
+    assert f"curve          24 values, the last: {metrics['curve'][-1]:.6g}" in lines
+    assert any(line.startswith("settings       out ") for line in lines)
+    assert HOSTILE not in metrics._repr_html_()
+    assert json.loads(json.dumps(metrics)) == metrics
