@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from browser import browser, browser_page, browser_problems  # noqa: F401 - fixtures
+from graph_pages import opened  # noqa: F401 - a fixture
 from missing import pytest_addoption, pytest_collection_modifyitems, pytest_terminal_summary  # noqa: F401 - hooks
 
 import minigrad as mg

@@ -19,7 +19,7 @@ from ..render.looks import LOOKS, escape
 from .data import page_data
 
 # In the order in which they build on each other.
-SCRIPTS = "graph tree visible layers layout paint viewport details light search play keys main".split()
+SCRIPTS = "graph tree visible layers layout routes paint viewport details light search play keys main".split()
 
 
 def page(graph: Graph, title: str = "") -> str:

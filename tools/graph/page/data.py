@@ -11,6 +11,7 @@ from minigrad.inspect.entry import Summary
 from minigrad.inspect.graph.chains import Chain
 from minigrad.inspect.graph.model import OPERATIONS, Graph, GraphNode, shape_text
 from minigrad.inspect.words import RULES, rule_in_words
+from minigrad.primitives import PRIMITIVES
 
 from ..render.gradients import COLOURS
 from ..render.looks import LOOKS
@@ -122,15 +123,25 @@ def _summary(found: Summary | None) -> list[float | None] | int:
 
 
 def _primitives(nodes: list[GraphNode], edges: list[tuple[int, int, int]]) -> dict[str, dict[str, Any]]:
-    """For each operation what it does, and what each of its inputs receives in backward, in words."""
+    """For each operation what it does, what its inputs are called, and what each receives in backward, in words."""
     inputs = {node.label: 0 for node in nodes if node.kind in OPERATIONS}
     for target, operand, _ in edges:
         label = nodes[target].label
         inputs[label] = max(inputs.get(label, 0), operand + 1)
     return {
-        label: {"does": _does(label), "rules": _without_repetition([rule_in_words(label, i) for i in range(count)])}
+        label: {
+            "does": _does(label),
+            "inputs": _input_names(label),
+            "rules": _without_repetition([rule_in_words(label, i) for i in range(count)]),
+        }
         for label, count in inputs.items()
     }
+
+
+def _input_names(label: str) -> list[str]:
+    """The names of the inputs that a primitive of the table has; none for others."""
+    row = PRIMITIVES.get(label)
+    return [] if row is None else list(row.inputs)
 
 
 def _does(label: str) -> str:

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from graph_examples import EXAMPLES, encoder_and_decoder, recurrent
 from graphs import rnn
 
 import minigrad as mg
@@ -17,57 +18,6 @@ from minigrad.tools.graph.layout.rows import ROW_GAP, levels
 from minigrad.tools.graph.render.looks import size_of
 
 WIDE, TALL = 50.0, 20.0
-
-
-class Uneven(nn.Module):
-    """Three layers of different cells and sizes."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c = nn.LSTM(3, 4), nn.GRU(4, 300), nn.RNN(300, 2)
-
-    def forward(self, x):
-        return self.c(self.b(self.a(x)[0])[0])[0]
-
-
-def encoder_and_decoder(steps=4):
-    encoder, decoder = nn.GRUCell(3, 4), nn.GRUCell(3, 4)
-    xs, state, loss = mg.ones((steps, 2, 3)), None, mg.zeros(())
-    with mg.scope("model"):
-        for t in range(steps):
-            with mg.scope("encoder", step=t):
-                _, state = encoder(xs[t], state)
-        for t in range(steps):
-            with mg.scope("decoder", step=t):
-                h, state = decoder(xs[t], state)
-            loss = loss + h.sum()
-    return loss
-
-
-def attention(steps=4):
-    """A decoder that looks at all outputs of an encoder in every step."""
-    encoder, cell = nn.GRU(3, 4), nn.GRUCell(7, 4)
-    x, h, state, loss = mg.ones((steps, 2, 3)), mg.zeros((2, 4)), None, mg.zeros(())
-    hs, _ = encoder(x)
-    for t in range(steps):
-        weights = mg.exp((hs * h).sum(axis=-1, keepdims=True))
-        h, state = cell(mg.concat([x[t], (weights * hs).sum(axis=0)], axis=-1), state)
-        loss = loss + h.sum()
-    return loss
-
-
-def recurrent(kind=nn.LSTM, layers=1, steps=6, **settings):
-    return kind(3, 4, layers, **settings)(mg.ones((steps, 2, 3)))[0].sum()
-
-
-GRAPHS = {
-    "rnn": lambda: rnn(7)[0],
-    "lstm": lambda: recurrent(nn.LSTM, 2),
-    "both directions": lambda: recurrent(nn.GRU, 2, bidirectional=True),
-    "uneven": lambda: Uneven()(mg.ones((6, 2, 3))).sum(),
-    "encoder and decoder": encoder_and_decoder,
-    "attention": attention,
-}
 
 
 def laid_out(graph, sizes=None):
@@ -159,7 +109,7 @@ def test_time_runs_from_left_to_right_in_columns_of_the_same_height():
 @pytest.mark.parametrize("depth", [3, 9])
 @pytest.mark.parametrize("name", ["lstm", "uneven"])
 def test_layers_above_each_other_have_the_same_columns(name, depth):
-    graph = view(build(GRAPHS[name]()), depth=depth)
+    graph = view(build(EXAMPLES[name]()), depth=depth)
     found = list(columns(laid_out(graph, {n.id: size_of(n) for n in graph.nodes})).values())
     assert len(found) == (2 if name == "lstm" else 3)
     for other in found[1:]:
@@ -228,9 +178,9 @@ def test_layers_that_feed_every_step_hand_nothing_over():
 
 
 @pytest.mark.parametrize("depth", [0, 2, 9])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_nodes_do_not_overlap_and_lie_inside_their_frames(name, depth):
-    graph = view(build(GRAPHS[name]()), depth=depth)
+    graph = view(build(EXAMPLES[name]()), depth=depth)
     sizes = {n.id: size_of(n) for n in graph.nodes}
     layout = laid_out(graph, sizes)
     assert overlapping(graph, layout, sizes) == []
@@ -261,7 +211,7 @@ def test_what_only_the_loss_reads_stands_beside_it_and_not_beside_the_wide_netwo
 
 
 def test_frames_overlap_only_if_one_lies_in_the_other():
-    graph = view(build(GRAPHS["uneven"]()), depth=9)
+    graph = view(build(EXAMPLES["uneven"]()), depth=9)
     frames = laid_out(graph, {n.id: size_of(n) for n in graph.nodes}).frames
     for a, b in itertools.combinations(frames, 2):
         nested = a.chain[: len(b.chain)] == b.chain or b.chain[: len(a.chain)] == a.chain
@@ -270,7 +220,7 @@ def test_frames_overlap_only_if_one_lies_in_the_other():
 
 
 def test_between_two_rows_is_a_strip_without_frames():
-    graph = view(build(GRAPHS["uneven"]()), depth=9)
+    graph = view(build(EXAMPLES["uneven"]()), depth=9)
     layout = laid_out(graph)
     for (_, top), (bottom, _) in itertools.pairwise(layout.strips):
         assert bottom - top == pytest.approx(ROW_GAP)
@@ -338,9 +288,9 @@ def routed(graph):
 
 
 @pytest.mark.parametrize("depth", [0, 2, 9])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_no_edge_runs_through_a_node(name, depth):
-    router, routes = routed(view(build(GRAPHS[name]()), depth=depth))
+    router, routes = routed(view(build(EXAMPLES[name]()), depth=depth))
     assert [edge for edge, route in routes if not router.obstacles.is_free(route.corners, edge)] == []
 
 

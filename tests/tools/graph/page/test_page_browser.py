@@ -4,35 +4,12 @@ import re
 
 import pytest
 from browser import expect
+from graph_pages import box, details, middle, recorded, set_depth
 
 import minigrad as mg
 from minigrad import nn
 from minigrad.inspect.graph.timeline import columns
 from minigrad.tools.graph import build, passes
-from minigrad.tools.graph.page import page as page_of
-
-
-def recorded(module, *inputs):
-    with mg.Tape(details=True) as tape:
-        out = module(*inputs)
-        loss = (out[0] if isinstance(out, tuple) else out).sum()
-    loss.backward()
-    return columns(build(tape))
-
-
-@pytest.fixture
-def opened(browser_page, tmp_path):
-    """Opens a graph's page as a file, without a network."""
-
-    def open_page(graph, title="A graph"):
-        path = tmp_path / "graph.html"
-        path.write_text(page_of(graph, title), encoding="utf-8")
-        browser_page.context.set_offline(True)
-        browser_page.goto(path.as_uri())
-        browser_page.locator("#world .item").first.wait_for()
-        return browser_page
-
-    return open_page
 
 
 @pytest.fixture
@@ -46,28 +23,10 @@ def names(page):
     return page.eval_on_selector_all("#world [data-item]", "all => all.map(e => e.getAttribute('aria-label'))")
 
 
-def box(page, label, nth=0):
-    """A closed box, leaf or open frame, by its spoken name."""
-    return page.locator(f'#world [aria-label^="{label}"]').nth(nth)
-
-
-def middle(locator):
-    found = locator.bounding_box()
-    return found["x"] + found["width"] / 2, found["y"] + found["height"] / 2
-
-
 def toggle(page, label, nth=0):
     """Open or close a box by a click on its sign."""
     page.keyboard.press("0")  # all of it is in the window
     box(page, label, nth).locator(".sign").click()
-
-
-def set_depth(page, depth):
-    page.locator("#depth").fill(str(depth))
-
-
-def details(page):
-    return page.locator("#details").inner_text()
 
 
 # --- opening and closing ----------------------------------------------------------------------------------------------
@@ -319,8 +278,8 @@ def test_playing_walks_the_tape_forward_and_then_backward(opened):
     assert heads == [
         "Forward 1 of 3:multiply",
         "Forward 2 of 3:tanh",
-        "Forward 3 of 3:sum",
-        "Backward 1 of 5:sum",
+        "Forward 3 of 3:loss",
+        "Backward 1 of 5:loss",
         "Backward 2 of 5:tanh",
         "Backward 3 of 5:multiply",
         "Backward 4 of 5:leaf",

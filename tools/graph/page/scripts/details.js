@@ -45,7 +45,8 @@ function factsOf(item, tree) {
   const { bytes, value, grad } = graph.data.nodes;
   const norm = graph.norm(i);
   return [
-    ["name", graph.text("name", i)],
+    ["name", graph.kind[i] === "parameter" ? graph.text("name", i) : ""],
+    ["operation", graph.kind[i] === "output" && graph.called(i) !== graph.text("label", i) ? graph.text("label", i) : ""],
     where,
     ["shape", graph.text("shape", i)],
     ["dtype", graph.text("dtype", i)],
@@ -60,13 +61,38 @@ function factsOf(item, tree) {
   ];
 }
 
-/** What the inputs of an operation receive in backward: [input's label, rule]. */
+/** What the inputs of an operation receive in backward, each by its name; those of a list that are alike in one line. */
 function rulesOf(i, graph) {
-  const rules = graph.data.primitives[graph.text("label", i)]?.rules ?? [];
-  const received = graph.edgesInto(i).map((e) => {
-    return [graph.text("label", graph.source[e]), rules[Math.min(graph.operand[e], rules.length - 1)]];
+  const known = graph.data.primitives[graph.text("label", i)] ?? {};
+  const rules = known.rules ?? [];
+  const names = known.inputs ?? [];
+  const lines = new Map();
+  for (const e of graph.edgesInto(i)) {
+    const rule = rules[Math.min(graph.operand[e], rules.length - 1)];
+    if (!rule || graph.isConstant(graph.source[e])) continue;
+    const called = graph.called(graph.source[e]);
+    const key = names.length === 1 ? `${called} ${rule}` : e; // of a list, those that are alike
+    if (!lines.has(key)) lines.set(key, { called, rule, places: [] });
+    lines.get(key).places.push(graph.operand[e]);
+  }
+  return [...lines.values()].map(({ called, rule, places }) => {
+    const several = places.length > 1 ? ` × ${places.length}` : "";
+    return [`${inputText(places, names)}${called}${several}`, rule, places.length > 1];
   });
-  return received.filter(([input, rule]) => rule && input !== "constant");
+}
+
+/** Which inputs these are: `x: `, `x, y: `, `inputs 0 … 34: ` of a list; nothing if there is only one that it can be. */
+function inputText(places, names) {
+  if (names.length === 1 && names[0] === "xs") {
+    const [first, last] = [places[0], places.at(-1)];
+    if (places.length === 1) return `input ${first}: `;
+    return last - first === places.length - 1 ? `inputs ${first} … ${last}: ` : `inputs ${places.slice(0, 6).join(", ")}${places.length > 6 ? " …" : ""}: `;
+  }
+  return names.length > 1 && places.every((k) => names[k]) ? `${places.map((k) => names[k]).join(", ")}: ` : "";
+}
+
+function ruleText([input, rule, several]) {
+  return `${input}${several ? ", each," : ""} receives ${rule}`;
 }
 
 class Details {
@@ -88,10 +114,10 @@ class Details {
     if (!item.isBox && !graph.isLeaf(item.node)) {
       const rules = rulesOf(item.node, graph).slice(0, 8);
       if (rules.length) table.append(element("dt", "backward"));
-      for (const [input, rule] of rules) table.append(element("dd", `${input} receives ${rule}`));
+      for (const rule of rules) table.append(element("dd", ruleText(rule)));
     }
     const kind = item.isBox ? item.kind : lookOf(item, this.tree);
-    const heading = element("h2", item.label || "scope");
+    const heading = element("h2", item.isBox ? item.label || "scope" : graph.called(item.node));
     heading.append(element("small", ` ${kind}`));
     this.section.replaceChildren(heading, table);
     if (!graph.hasDetails) this.section.append(element("p", HINT, { class: "hint" }));

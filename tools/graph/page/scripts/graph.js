@@ -34,6 +34,24 @@ class Graph {
     return this.data.nodes.norm[i];
   }
 
+  /** Whether no gradient flows to this data. */
+  isConstant(i) {
+    return this.kind[i] === "data" && this.text("label", i) === "constant";
+  }
+
+  /** What a node is called: a variable of the program if it is one, or what it is. */
+  called(i) {
+    const label = this.text("label", i);
+    const name = this.kind[i] === "output" || this.kind[i] === "data" ? this.text("name", i) : "";
+    return name || (this.isConstant(i) ? `data ${this.contents(i)}` : label);
+  }
+
+  /** The shape of a node, and its type if that is not floats. */
+  contents(i) {
+    const [shape, dtype] = [this.text("shape", i), this.text("dtype", i)];
+    return dtype.includes("float") ? shape : `${dtype} ${shape}`.trim();
+  }
+
   /** What an operation does, in a sentence; empty for others. */
   does(i) {
     return this.isLeaf(i) ? "" : (this.data.primitives[this.text("label", i)]?.does ?? "");
@@ -69,7 +87,7 @@ class Graph {
     if (withNorm.some((i) => !this.isLeaf(i))) return withNorm;
     const last = this.operations.findLast((i) => this.kind[i] === "output") ?? this.operations.at(-1);
     const reached = this.reach([last], this.inputs);
-    return fromLast.filter((i) => i === last || (reached[i] && this.text("label", i) !== "constant"));
+    return fromLast.filter((i) => i === last || (reached[i] && !this.isConstant(i)));
   }
 }
 

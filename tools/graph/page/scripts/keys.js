@@ -90,6 +90,15 @@ class Keys {
   }
 
   anywhere(event) {
+    if (document.activeElement === document.body && event.key in DIRECTIONS && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      // Nothing has the focus: the keys mean the graph, from the first press on.
+      if (this.focused || event.shiftKey) this.inGraph(event);
+      else {
+        event.preventDefault();
+        this.focus(this.app.visible.items[0]);
+      }
+      return;
+    }
     const writing = event.target.matches?.("input[type=search], select, textarea");
     if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
     const { app } = this;

@@ -3,13 +3,15 @@
 const ROW_GAP = 34;
 const BOX_GAP = 18;
 const SWEEPS = 8;
+const SIDE = 0.8; // how strongly states draw a box to a side, in places of a row
 const GAP = 4; // the width of what a link passes through
 const MOST_GAPS = 3000; // links beyond that go straight
 
 /**
  * Give every box its place, `left` and `top`, from the upper left corner of what they all take up.
  *
- * @param boxes {w, h, first}: their sizes, and their order in time; it also breaks circles, which folding can make.
+ * @param boxes {w, h, first, side}: their sizes, and their order in time; it also breaks circles, which folding can make.
+ *   Those that states arrive at from the left (side -1), or leave to the right (1), stand there if they can.
  * @param links pairs [lower, upper] of positions in `boxes`; null stands for something below or above all of them.
  * @returns {w, h, bends}: the size of everything, and for each link the places where it passes other rows, from below:
  *   [x, lower y, upper y].
@@ -97,7 +99,8 @@ class Rows {
     const note = (members) => members.forEach((i, k) => (position[i] = k - (members.length - 1) / 2));
     this.rows.forEach(note);
     const sorted = (members, links) => {
-      const wanted = new Map(members.map((i) => [i, mean(links[i].map((j) => position[j]), position[i])]));
+      const near = (i) => mean(links[i].map((j) => position[j]), position[i]) + SIDE * (this.boxes[i].side ?? 0);
+      const wanted = new Map(members.map((i) => [i, near(i)]));
       members.sort((a, b) => wanted.get(a) - wanted.get(b));
       note(members);
     };

@@ -2,7 +2,7 @@
 
 const PAD = 12;
 const TITLE = 20; // the line with the name of an open box
-const COLUMN_GAP = 58; // room for the shape of a state
+const COLUMN_GAP = 72; // room for the shapes of states
 const LOOP = 16; // room around a box for the loop of its state
 const FONT = "12px system-ui, sans-serif";
 const SMALL_FONT = "10px system-ui, sans-serif";
@@ -26,7 +26,11 @@ function linesOf(item, graph) {
     const count = item.operations === 1 ? "1 operation" : `${item.operations.toLocaleString("en")} operations`;
     return [shortened(item.label || "scope", 40), item.kind === "range" ? rangeText(item.step) : count];
   }
-  return [shortened(item.label, 32), shortened(graph.text("detail", item.node) || graph.text("shape", item.node), 32)];
+  const i = item.node;
+  if (graph.isConstant(i)) return [shortened(`${graph.text("name", i)} ${graph.contents(i)}`.trim(), 32), ""];
+  const detail = graph.text("detail", i) || graph.text("shape", i);
+  const name = graph.called(i);
+  return [shortened(name, 32), shortened(name === item.label ? detail : `${item.label === "leaf" ? "" : item.label} ${detail}`.trim(), 32)];
 }
 
 function rangeText([first, last]) {
@@ -50,6 +54,7 @@ class Layout {
     this.visible = visible;
     this.graph = visible.tree.graph;
     this.linksIn = this.gather();
+    this.markSides();
     const { frames } = visible;
     for (const item of [...visible.items, ...frames]) item.columnWidth = 0;
     for (const item of visible.items) this.measureLeaf(item);
@@ -116,13 +121,30 @@ class Layout {
     return links;
   }
 
+  /** On which side of what is around it an item receives states from earlier steps, or hands them on. */
+  markSides() {
+    for (const item of [...this.visible.items, ...this.visible.frames]) item.side = 0;
+    for (const { from, to, state, box } of this.visible.edges) {
+      if (!state || from === to) continue;
+      const [source, target] = [from, to].map((end) => {
+        const around = [end];
+        while (around.at(-1).parent !== box) around.push(around.at(-1).parent);
+        return around;
+      });
+      const forward = box.children.indexOf(source.at(-1)) < box.children.indexOf(target.at(-1)) ? 1 : -1;
+      for (const at of source) at.side = forward;
+      for (const at of target) at.side = -forward;
+    }
+  }
+
   measureLeaf(item) {
     const [first, second] = linesOf(item, this.graph);
     const bold = item.isBox ? "600 " : "";
-    const text = Math.max(measure(first, bold + FONT), measure(second, SMALL_FONT));
+    const quiet = !item.isBox && this.graph.isConstant(item.node);
+    const text = Math.max(measure(first, quiet ? SMALL_FONT : bold + FONT), measure(second, SMALL_FONT));
     const extra = { data: 34, state: 30, range: 30 }[item.kind] ?? 22;
     item.w = Math.max(36, Math.ceil(text) + extra + (item.isBox ? 16 : 0));
-    item.h = second ? 38 : 26;
+    item.h = second ? 38 : quiet ? 20 : 26;
     if (item.carries) {
       item.w += 2 * LOOP;
       item.h += LOOP;

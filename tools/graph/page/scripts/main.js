@@ -17,12 +17,12 @@ class App {
     this.search = new Search(this.controls.search, this.controls.found, this.tree, (item) => this.show(item));
     this.play = new Play(this, this.controls);
     this.countDepths();
+    this.legend(this.controls.legend); // what stands beside the graph comes first: it takes its room
+    this.details.show(null);
     this.openFirst();
     this.keys = new Keys(this);
     this.listen();
-    this.legend(this.controls.legend);
-    this.details.show(null);
-    new ResizeObserver(() => this.viewport.apply()).observe(this.svg);
+    new ResizeObserver(() => (this.viewport.fitted ? this.fit() : this.viewport.apply())).observe(this.svg);
   }
 
   /** How many items there are at each depth. */
@@ -99,7 +99,14 @@ class App {
     }
     this.details.show(item);
     const [up, down] = this.light.counts();
-    this.say(`${item.label || item.kind} depends on ${up.toLocaleString("en")} nodes; ${down.toLocaleString("en")} depend on it.`);
+    this.say(`${this.nameOf(item)} depends on ${up.toLocaleString("en")} nodes; ${down.toLocaleString("en")} depend on it.`);
+  }
+
+  /** End what a search or a click began, and take back what was said of it. */
+  settle() {
+    if (this.light.selected) this.choose(null);
+    this.search.clear();
+    this.say("");
   }
 
   /** Make an item visible, highlight it and give it the focus. */
@@ -111,6 +118,10 @@ class App {
     this.viewport.bring(item);
     this.choose(item);
     this.keys.focus(item);
+  }
+
+  nameOf(item) {
+    return item.isBox ? item.label || item.kind : this.graph.called(item.node);
   }
 
   say(text) {

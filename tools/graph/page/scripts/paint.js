@@ -56,6 +56,8 @@ class Painter {
     this.paths = [];
     this.labels = new Map();
     this.labelled = visible.edges.length <= MOST_LABELS ? new Set() : null;
+    this.boxes = new Boxes(visible.items);
+    this.ways = 0;
     const frames = visible.frames.map((frame) => this.frame(frame));
     const edges = visible.edges.map((edge) => this.edge(edge));
     const items = visible.items.map((item) => this.item(item));
@@ -82,7 +84,8 @@ class Painter {
     const middle = item.w / 2 + (item.isBox ? 6 : 0);
     const [first, second] = linesOf(item, this.tree.graph);
     const y = loop + (item.h - loop) / 2;
-    const place = { class: `item ${look}`, transform: `translate(${item.x} ${item.y})` };
+    const quiet = !item.isBox && this.tree.graph.isConstant(item.node) ? " constant" : "";
+    const place = { class: `item ${look}${quiet}`, transform: `translate(${item.x} ${item.y})` };
     const group = make("g", { ...place, ...this.spoken(item) }, ...outlineOf(item, look));
     if (item.isBox) group.append(make("text", { class: "sign", x: loop + 8, y: y + 4 }, "+"));
     group.append(make("text", { class: "name", x: middle, y: second ? y - 2 : y + 4 }, first));
@@ -99,7 +102,7 @@ class Painter {
   /** What a screen reader says of an item. */
   spoken(item) {
     const { graph } = this.tree;
-    const said = [item.label || item.kind];
+    const said = [item.isBox ? item.label || item.kind : graph.called(item.node)];
     if (item.isBox) said.push(item.kind, `${item.operations} operations`);
     else said.push(lookOf(item, this.tree), graph.text("shape", item.node));
     const where = this.tree.pathOf(item);
@@ -110,7 +113,7 @@ class Painter {
 
   edge(edge) {
     const { from } = edge;
-    const path = make("path", { d: routeOf(edge), "marker-end": "url(#head)" });
+    const path = make("path", { d: this.wayOf(edge), "marker-end": "url(#head)" });
     const given = from.kind === "parameter" || from.kind === "data";
     const kind = edge.state ? "state" : given ? "parameter" : edge.across ? "across" : "value";
     const group = make("g", { class: `edge ${kind}`, "aria-hidden": "true" });
@@ -118,6 +121,17 @@ class Painter {
     if (!given) this.label(edge, group);
     this.paths.push([edge, group]);
     return group;
+  }
+
+  /** The simple curve of an edge, or a way around if boxes are in front of that. */
+  wayOf(edge) {
+    const curves = curvesOf(edge);
+    if (edge.from === edge.to || edge.across || this.ways >= MOST_WAYS) return pathOf(curves);
+    if (!this.boxes.cover(pointsOf(curves), edge)) return pathOf(curves);
+    const [start, end] = [curves[0], curves.at(-1).slice(-2)];
+    const side = edge.state ? (edge.to.x >= edge.from.x ? [1, 0] : [-1, 0]) : [0, -1];
+    const corners = wayAround(edge, [...start, ...side], [...end, ...side], this.ways++);
+    return corners ? rounded(corners) : pathOf(curves);
   }
 
   /** The shape of the values, at the beginning of their edge; once where several edges begin with the same values. */
@@ -128,9 +142,10 @@ class Painter {
     if (!this.labelled || this.labelled.has(key) || shapes.size !== 1) return;
     this.labelled.add(key);
     const [x, start] = startOf(edge);
-    const before = this.labels.get(edge.from) ?? 0; // values of other shapes begin at the same place
-    if (!edge.state) this.labels.set(edge.from, before + 1);
-    const above = edge.state ? 0 : 11 * before + (edge.from.carries ? LOOP : 0); // the loop of a state is there
+    const place = `${edge.from.id} ${edge.state} ${edge.to.x >= edge.from.x}`; // others may begin at the same place
+    const before = this.labels.get(place) ?? 0;
+    this.labels.set(place, before + 1);
+    const above = 11 * before + (!edge.state && edge.from.carries ? LOOP : 0); // the loop of a state is there
     const y = start - 6 - above;
     const text = edge.sources.size > 1 ? `${edge.sources.size} × (${shape})` : shape;
     const to = edge.to.x >= edge.from.x ? 6 : -6 - measure(text, SMALL_FONT);
@@ -146,27 +161,56 @@ function startOf({ from, to, state }) {
   return to.x >= from.x ? [from.x + from.w - loop, y] : [from.x + loop, y];
 }
 
-/** Values go from the top of a box to the bottom of the next, states from side to side. */
-function routeOf(edge) {
+/**
+ * The curve of an edge: where it begins, then for each part the numbers of a Bézier curve, [u, v] for a straight line.
+ * Values go from the top of a box to the bottom of the next, states from side to side.
+ */
+function curvesOf(edge) {
   const { from, to } = edge;
-  if (from === to) return loopOf(from);
+  if (from === to) return [loopOf(from)];
   const [x, y] = startOf(edge);
   const loop = to.carries ? LOOP : 0;
   if (edge.state) {
     const forward = to.x >= from.x;
     const [u, v] = [forward ? to.x + loop : to.x + to.w - loop, to.y + loop + (to.h - loop) / 2];
     const bend = (forward ? 1 : -1) * Math.max(16, Math.abs(u - x) / 2);
-    return `M${x} ${y}C${x + bend} ${y} ${u - bend} ${v} ${u} ${v}`;
+    return [[x, y], [x + bend, y, u - bend, v, u, v]];
   }
-  if (edge.across) return acrossOf(edge, x, y);
-  let [path, px, py] = [`M${x} ${y}`, x, y];
+  if (edge.across) return [acrossOf(edge, x, y)];
+  const curves = [[x, y]];
+  let [px, py] = [x, y];
   for (const [u, lower, upper] of [...edge.bends, [to.x + to.w / 2, to.y + to.h, to.y + to.h]]) {
     const bend = Math.max(10, Math.abs(py - lower) / 2);
-    path += `C${px} ${py - bend} ${u} ${lower + bend} ${u} ${lower}`;
-    if (upper < lower) path += `V${upper}`;
+    curves.push([px, py - bend, u, lower + bend, u, lower]);
+    if (upper < lower) curves.push([u, upper]);
     [px, py] = [u, upper];
   }
-  return path;
+  return curves;
+}
+
+/** A curve as the path of an SVG. */
+function pathOf([start, ...parts]) {
+  if (typeof start === "string") return start;
+  return `M${start.join(" ")}` + parts.map((part) => `${part.length === 2 ? "L" : "C"}${part.join(" ")}`).join("");
+}
+
+/** Points on a curve, close enough to each other to meet every box. */
+function pointsOf([start, ...parts]) {
+  const points = [];
+  let [x, y] = start;
+  for (const part of parts) {
+    const [u, v] = part.slice(-2);
+    const [a, b, c, d] = part.length === 2 ? [x, y, u, v] : part;
+    const count = Math.ceil((Math.abs(a - x) + Math.abs(b - y) + Math.abs(c - a) + Math.abs(d - b) + Math.abs(u - c) + Math.abs(v - d)) / 6);
+    for (let k = 1; k < count; k++) {
+      const t = k / count;
+      const s = 1 - t;
+      const [p, q, r, w] = [s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t];
+      points.push(part.length === 2 ? [s * x + t * u, s * y + t * v] : [p * x + q * a + r * c + w * u, p * y + q * b + r * d + w * v]);
+    }
+    [x, y] = [u, v];
+  }
+  return points;
 }
 
 /** From the forward pass to the backward pass beside it: over the top, and down between the two. */

@@ -71,6 +71,7 @@ class Play {
   }
 
   show(position) {
+    this.app.settle();
     this.position = position;
     this.controls.at.value = position;
     const { now } = this;
@@ -123,13 +124,18 @@ class Play {
   storyOf({ node, back }) {
     const { graph } = this;
     const { tree } = this.app;
-    const label = graph.text("label", node);
+    const name = graph.called(node);
+    const label = name === graph.text("label", node) ? name : `${name} (${graph.text("label", node)})`;
     const where = tree.pathOf(tree.leaf[node]);
     const named = where ? `${label} in ${where}` : label;
     const norm = graph.norm(node) === null ? "" : ` of norm ${graph.norm(node)}`;
     if (!back) {
-      const labels = graph.edgesInto(node).map((e) => graph.text("label", graph.source[e]));
-      const read = [...new Set(labels)].slice(0, 4).join(", ");
+      const names = new Map();
+      for (const e of graph.edgesInto(node)) {
+        const name = graph.called(graph.source[e]);
+        names.set(name, (names.get(name) ?? 0) + 1);
+      }
+      const read = [...names].slice(0, 4).map(([name, n]) => (n > 1 ? `${name} × ${n}` : name)).join(", ");
       const head = `Forward ${this.position} of ${this.forward.length}: ${named}`;
       return [`${head} reads ${read || "numbers"} and gives ${graph.text("shape", node)}.`, graph.does(node)].filter(Boolean).join(" ");
     }
@@ -137,7 +143,7 @@ class Play {
     if (this.hasNodes) return [`${head}${norm}.`, graph.does(node)].filter(Boolean).join(" ");
     if (graph.isLeaf(node)) return `${head}: all parts of its gradient have arrived and are added up${norm && `, ${norm.trim()}`}.`;
     const rules = rulesOf(node, graph).slice(0, 4);
-    const parts = rules.map(([input, rule]) => `${input} receives ${rule}`).join("; ");
+    const parts = rules.map(ruleText).join("; ");
     return `${head} gets its gradient g${norm}.${parts ? ` ${parts}.` : ""}`;
   }
 }

@@ -85,6 +85,11 @@ class Search {
     this.choose(item);
   }
 
+  clear() {
+    this.input.value = "";
+    this.close();
+  }
+
   close() {
     this.list.hidden = true;
     this.active = -1;

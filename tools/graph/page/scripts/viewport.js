@@ -9,6 +9,7 @@ class Viewport {
     this.world = world;
     this.x = this.y = 0;
     this.zoom = 1;
+    this.fitted = false; // whether the whole graph is shown, and nobody has moved it since
     this.pointers = new Map();
     this.moved = false;
     svg.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -32,6 +33,7 @@ class Viewport {
     this.x = (width - w * this.zoom) / 2;
     this.y = (height - h * this.zoom) / 2;
     this.apply();
+    this.fitted = true;
   }
 
   /** Enlarge by a factor; what is at a place of the window (its middle, if none is given) stays there. */
@@ -39,6 +41,7 @@ class Viewport {
     const { left, top, width, height } = this.svg.getBoundingClientRect();
     const [px, py] = at ? [at[0] - left, at[1] - top] : [width / 2, height / 2];
     const zoom = Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, this.zoom * factor));
+    this.fitted = false;
     this.x = px - ((px - this.x) * zoom) / this.zoom;
     this.y = py - ((py - this.y) * zoom) / this.zoom;
     this.zoom = zoom;
@@ -46,6 +49,7 @@ class Viewport {
   }
 
   pan(dx, dy) {
+    this.fitted = false;
     this.x += dx;
     this.y += dy;
     this.apply();
@@ -67,7 +71,10 @@ class Viewport {
   /** Bring an item into the window if it is not there, large enough to be read. */
   showItem(item) {
     const { width, height } = this.svg.getBoundingClientRect();
-    if (this.zoom < 0.5) this.zoom = 0.8;
+    if (this.zoom < 0.5) {
+      this.zoom = 0.8;
+      this.fitted = false;
+    }
     const [x, y] = this.placeOf(item);
     if (x < 60 || y < 40 || x > width - 60 || y > height - 40) this.bring(item);
     this.apply();
