@@ -35,4 +35,9 @@ def absolute(link):
 readme = (here / "README.md").read_text(encoding="utf-8")
 readme = re.sub(r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)]+)\)", absolute, readme)
 
-setup(packages=packages, long_description=readme, long_description_content_type="text/markdown")
+setup(
+    packages=packages,
+    py_modules=["minigrad_command"],
+    long_description=readme,
+    long_description_content_type="text/markdown",
+)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -97,6 +97,7 @@ class Task(training.Task):
     unit = "squared error"
     shown = "squared_error"
     levels = [("always 1", ALWAYS_ONE)]
+    tries = ("graph {out}", "gradflow {out}")
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -126,6 +127,9 @@ class Task(training.Task):
 
     def results(self) -> dict[str, Any]:
         return {"squared_error": self.loss(self.test).item(), "always_one": ALWAYS_ONE}
+
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        return [("test", results["squared_error"], self.unit), *self.compared()]
 
     @staticmethod
     def build(about: Any) -> Adder:

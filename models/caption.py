@@ -11,7 +11,7 @@ of them are held out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +25,7 @@ from minigrad.data.images import NAMES, PICTURES, shrunk
 from minigrad.nn.scheduled_sampling import linear_decay
 from minigrad.tools import pictures
 from minigrad.training import setting
+from minigrad.training.caller import named
 from minigrad.training.cells import CELLS
 
 END = "\n"  # after a name; also what the network reads before the first letter
@@ -64,7 +65,7 @@ class Settings(training.Settings):
         super().__post_init__()
         for name in ("dropout", "teacher_forcing"):
             if getattr(self, name) > 1:
-                raise ValueError(f"--{name.replace('_', '-')} is a probability, at most 1, not {getattr(self, name)}")
+                raise ValueError(f"{named(name)} is a probability, at most 1, not {getattr(self, name)}")
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -181,6 +182,7 @@ class Task(training.Task):
     kept = ("nats_per_letter", "min")
     unit = "nats per letter"
     shown = "nats_per_letter"
+    tries = ("predict {out} PICTURE.png", "graph {out}")
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -233,6 +235,10 @@ class Task(training.Task):
             "images": len(labels),
         }
 
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        rows = [("test, spelled exactly", 100 * results["exact_beam"], "%")]
+        return [*rows, ("test", results["nats_per_letter"], self.unit), *self.compared()]
+
     @staticmethod
     def build(about: Any) -> Captioner:
         return Captioner(**about)
@@ -248,12 +254,13 @@ class Task(training.Task):
         wrong = [text != names[label] for text, label in zip(found, labels)]
         first = np.argsort(~np.array(wrong), kind="stable")[:60]  # the wrong ones, and as many others as there is room
         paths = out / "captions.png", out / "captions.txt"
-        pictures.grid(
+        picture = training.drawn(
+            pictures.grid,
             paths[0],
             images[first],
             [found[i] + (f" ({names[labels[i]]})" if wrong[i] else "") for i in first],
             [wrong[i] for i in first],
-            title=f"Images that were held out, and their captions: {sum(wrong)} of {len(labels)} are wrong",
+            f"Images that were held out, and their captions: {sum(wrong)} of {len(labels)} are wrong",
         )
         wide = max(6, *map(len, names))
         lines = [f"{'image':>5}  {'truth':<{wide}} {'greedy':<{wide + 5}} beam of {self.settings.beam}"]
@@ -261,7 +268,7 @@ class Task(training.Task):
             mark = "  wrong" if wrong[i] else ""
             lines.append(f"{i:>5}  {names[label]:<{wide}} {found[i]:<{wide + 5}} {searched[i]}{mark}")
         paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return list(paths)
+        return [*picture, paths[1]]
 
 
 load = Task.load

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from minigrad.data import Streams, Vocabulary, fetch, given_texts, read_text
 from minigrad.data.inputs import about
 from minigrad.tools.pictures import draw_unrolled
 from minigrad.training import setting
+from minigrad.training.caller import named
 from minigrad.training.cells import CELLS
 from minigrad.training.predictions import percent
 
@@ -166,7 +167,8 @@ def default_text() -> str:
     try:
         from pydoc_data.topics import topics
     except ImportError:
-        raise FileNotFoundError("this Python comes without its documentation (pydoc_data); use --text FILE") from None
+        lacking = "this Python comes without its documentation (pydoc_data)"
+        raise FileNotFoundError(f"{lacking}: give a {named('text')}") from None
     return "\n\n".join(dict.fromkeys(topics[name] for name in sorted(topics)))
 
 
@@ -192,6 +194,7 @@ class Task(training.Task):
     unit = "bits per character"
     scale = 1 / math.log(2)
     shown = "bits_per_character"
+    tries = ("sample {out}", "graph {out}")
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -237,6 +240,9 @@ class Task(training.Task):
     def results(self) -> dict[str, Any]:
         counts = {"characters": len(self.train_numbers), "held_out_characters": len(self.held_out_numbers)}
         return {**self.validate(), **counts, "vocabulary": len(self.model.vocabulary)}
+
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        return [("held-out text", results["bits_per_character"], self.unit), *self.compared()]
 
     @staticmethod
     def build(about: Any) -> CharLM:

@@ -21,7 +21,7 @@ from minigrad.extras import DISTRIBUTION
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = PROJECT["tool"]["setuptools"]["package-dir"]
 AT_THE_TOP = [
-    *("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", ".gitignore"),
+    *("pyproject.toml", "setup.py", "minigrad_command.py", "MANIFEST.in", "Makefile", ".gitignore"),
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
 ]
 NOT_SOURCE = ("__pycache__", ".*")
@@ -91,7 +91,7 @@ def editable(checkout, tmp_path_factory):
 def test_wheel_holds_every_file_of_the_three_folders(wheel):
     held = {path.relative_to(wheel).as_posix() for path in wheel.rglob("*") if path.is_file()}
     held = {path for path in held if ".dist-info/" not in path}
-    expected = set(source_files())
+    expected = {*source_files(), "minigrad_command.py"}
     assert held == expected, "a folder without __init__.py, or a kind of file that package-data does not name?"
     assert {"minigrad/__init__.py", "minigrad/models/__init__.py", "minigrad/tools/__init__.py"} <= held
 
@@ -104,7 +104,7 @@ def metadata(wheel):
 
 def test_wheel_has_the_command_and_the_license(wheel):
     (info,) = wheel.glob("minigrad_tape-*.dist-info")
-    assert "minigrad = minigrad.tools.cli:main" in (info / "entry_points.txt").read_text()
+    assert "minigrad = minigrad_command:main" in (info / "entry_points.txt").read_text()
     assert (info / "licenses" / "LICENSE").is_file()
 
 

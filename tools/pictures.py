@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.inspect.figure import figure
 from minigrad.tools import draw
+from minigrad.training import drawn
 
 RIGHT, WRONG = "#1B4F72", "#B03A2E"
 
@@ -78,8 +79,13 @@ def draw_unrolled(
         steps: to unroll.
         out: the directory to write `graph.svg` and `graph.html` to.
         title: a line above both.
+
+    Returns the paths of those that could be drawn.
     """
     out = Path(out)
     tape, loss = recorded(unrolled, model, steps)
-    picture = draw(tape, out / "graph.svg", end=loss, title=title)
-    return [out / "graph.svg", picture.save(out / "graph.html")]
+
+    def save(path: Path) -> None:
+        draw(tape, path, end=loss, title=title)
+
+    return [*drawn(save, out / "graph.svg"), *drawn(save, out / "graph.html")]

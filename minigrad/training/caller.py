@@ -21,6 +21,10 @@ class Caller:
         """A setting with its value, as it is written: `steps=80`."""
         return f"{setting}={value!r}"
 
+    def command(self, words: str) -> str:
+        """A command of minigrad, as it is typed at the command line."""
+        return f"minigrad {words}"
+
     def again(self) -> str:
         """What goes on with the run that has just ended."""
         return "the same call with resume=True in the settings"
@@ -43,6 +47,9 @@ class CommandLine(Caller):
 
     def given(self, setting: str, value: Any) -> str:
         return option(setting) if value is True else f"{option(setting)} {value}"
+
+    def command(self, words: str) -> str:
+        return f"{shlex.join(self.program)} {words}"
 
     def again(self) -> str:
         return shlex.join([*self.program, *self.words, option("resume")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -69,7 +70,7 @@ def fit(settings: S, make: Callable[[S], Task], watchers: Sequence[Watcher] = ()
             checks.task(task := make(settings))
             say(task.introduction())
             trainer = Trainer(task, out, watching, interrupts)
-            with _page_of_what_failed(trainer, out):
+            with _kept_is_told(trainer), _page_of_what_failed(trainer, out):
                 return _trained(trainer, out, interrupts)
 
 
@@ -112,16 +113,30 @@ def _trained(trainer: Trainer, out: Path, interrupts: Interrupts) -> dict[str, A
     return metrics
 
 
+@contextmanager
+def _kept_is_told(trainer: Trainer) -> Iterator[None]:
+    """An error of the system, such as a disk that is full, says that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        if trainer.saved is None or isinstance(error, BrokenPipeError):
+            raise
+        kept = f"the checkpoint of step {trainer.saved} is kept: {given('resume')} goes on from there"
+        told = type(error)(f"{error}; {kept}")
+        told.errno = error.errno
+        raise told from error
+
+
 def _tell_how_to_go_on(trainer: Trainer) -> None:
     if trainer.saved is not None:
         say(f"go on after step {trainer.saved} with: {caller().again()}")
 
 
 def _tell_what_is_next(task: Task, out: Path) -> None:
-    if commands := task.next_commands(out):
+    if task.tries:
         say("\nnow try:")
-        for command in commands:
-            say(f"  {command}")
+    for command in task.tries:
+        say(f"  {caller().command(command.format(out=shlex.quote(str(out))))}")
 
 
 def _going_on(settings: S, found: folder.Found) -> S:

@@ -47,6 +47,8 @@ class Task:
         scale: a loss times this is in `unit`.
         shown: the measure of `validate` that is drawn beside the curve, in the same unit; None: none.
         levels: names and values of horizontal lines to compare the curve with.
+        tries: commands that are worth trying with a trained model, without the name of the program that they begin
+            with: "sample {out}". `{out}` is the directory of the run.
         schedule: of the learning rate, stepped after each update; `ReduceLROnPlateau` after each validation, with the
             measure that is kept, or else shown.
         carried: what goes from batch to batch: nested tensors, or None. Its history is cut off after each step.
@@ -60,6 +62,7 @@ class Task:
     scale: float = 1.0
     shown: str | None = "loss"
     levels: Sequence[tuple[str, float]] = ()
+    tries: Sequence[str] = ()
     schedule: LRScheduler | ReduceLROnPlateau | None = None
     carried: Any = None
     model: nn.Module
@@ -165,12 +168,11 @@ class Task:
         for name, value in results.items():
             if isinstance(value, float | np.floating):
                 yield name.replace("_", " "), float(value), self.unit if name == self.shown else ""
-        for name, value in self.levels:
-            yield name, value, self.unit
+        yield from self.compared()
 
-    def next_commands(self, out: Path) -> list[str]:
-        """Commands that are worth trying next with what a run has left in a directory, as they are typed."""
-        return []
+    def compared(self) -> Iterable[tuple[str, float, str]]:
+        """The levels as rows for `reached`."""
+        return [(name, value, self.unit) for name, value in self.levels]
 
     def about(self) -> dict[str, Any]:
         """Plain data that is needed to rebuild the model, such as its sizes and vocabulary."""

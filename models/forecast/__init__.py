@@ -17,7 +17,7 @@ into copies of the held-out part at known places, and it is counted how well the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from minigrad import nn, optim, training
 from minigrad.data import Series, given_files, read_series
 from minigrad.data.inputs import about
 from minigrad.training import setting
+from minigrad.training.caller import given, named
 from minigrad.training.cells import CELLS
 
 from .faults import APART, FAULTS, detection, inject, unexpected
@@ -94,9 +95,11 @@ class Settings(training.Settings):
         super().__post_init__()
         if self.series in KINDS:
             if self.column is not None or self.season or self.trailing:
-                raise ValueError(f"--column, --season and --trailing are for a file of your own, not for {self.series}")
+                ours = ", ".join(map(named, ("column", "season", "trailing")))
+                raise ValueError(f"{ours} are for a file of your own, not for {self.series}")
         elif not Path(self.series).is_file():
-            raise ValueError(f"--series is one of {', '.join(KINDS)}, or a CSV file; there is no file {self.series!r}")
+            kinds = f"{named('series')} is one of {', '.join(KINDS)}, or a CSV file"
+            raise ValueError(f"{kinds}; there is no file {self.series!r}")
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -212,6 +215,7 @@ class Task(training.Task):
     unit = "squared error of scaled changes"
     shown = None
     levels = [("no change", 1.0)]
+    tries = ("predict {out} SERIES.csv", "graph {out}")
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -224,10 +228,9 @@ class Task(training.Task):
         learned = self.observed.values[: self.observed.validation]
         self.last_start = len(learned) - settings.length - self.horizon
         if self.last_start < 0:
-            raise ValueError(
-                f"--length {settings.length} and {self.horizon} steps ahead do not fit into the "
-                f"{len(learned)} values of {self.observed.name} to train on; give a smaller --length"
-            )
+            ours = f"{given('length', settings.length)} and {self.horizon} steps ahead do not fit into"
+            values = f"the {len(learned)} values of {self.observed.name} to train on"
+            raise ValueError(f"{ours} {values}; give a smaller {named('length')}")
         scaling = Scaling.fit(self.observed.kind, learned, self.horizon)
         length = settings.length if vector else 0
         self.model: Forecaster = Forecaster(scaling, settings.cell, settings.hidden, settings.members, length)
@@ -306,6 +309,10 @@ class Task(training.Task):
             "faults": self.faults()[0] if self.has_room_for_faults() else None,
         }
 
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        unit = f"{results['unit']}, root mean squared error"
+        return [(f"test, {name}", float(np.mean(e)), unit) for name, e in results["rmse"]["test"].items()]
+
     def has_room_for_faults(self) -> bool:
         """Whether the test part is long enough to put faults into it, as that of a short series of one's own is not."""
         return len(self.observed.values) - self.observed.test >= len(FAULTS) * APART
@@ -351,10 +358,8 @@ class Task(training.Task):
 
     def write(self, out: Path) -> list[Path]:
         made = {name: f(self.observed.values[:, None])[:, 0, 0] for name, f in self.forecasters().items()}
-        path = out / "forecast.png"
         faults = self.faults(copies=1)[1] if self.has_room_for_faults() else None
-        picture(path, self.observed, made, self.free_run(), faults)
-        return [path]
+        return training.drawn(picture, out / "forecast.png", self.observed, made, self.free_run(), faults)
 
 
 load = Task.load

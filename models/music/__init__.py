@@ -21,7 +21,7 @@ larger, and dropout keeps them from learning the pieces by heart. The pieces are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -212,6 +212,7 @@ class Task(training.Task):
     format = "minigrad music 1"
     kept = ("nll", "min")
     unit = "nats per chord"
+    tries = ("predict {out} {out}/chorale.mid", "graph {out}")
     shown = "nll"
 
     def __init__(self, settings: Settings) -> None:
@@ -251,6 +252,9 @@ class Task(training.Task):
         validation = {f"validation_{name}": value for name, value in self.validate().items()}
         return {**validation, **reached, "published_test_nll": PUBLISHED.get(self.settings.cell), **pieces}
 
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        return [("test", results["test_nll"], self.unit), *self.compared()]
+
     @staticmethod
     def build(about: Any) -> ChordLM:
         return ChordLM(**about).eval()
@@ -267,9 +271,10 @@ class Task(training.Task):
         write_midi(paths[1], piece, TEMPO)
         write_wav(paths[2], piece)
         title = f"The same beginning, continued by the model ({self.settings.cell})"
-        draw_rolls(paths[3], {"A chorale of the test pieces": chorale, title: piece}, len(prime))
+        rolls = {"A chorale of the test pieces": chorale, title: piece}
+        made = [*paths[:3], *training.drawn(draw_rolls, paths[3], rolls, len(prime))]
         title = f"A model of chorales, {self.settings.cell}, four chords"
-        return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
+        return [*made, *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
 load = Task.load

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -252,6 +252,7 @@ class Task(training.Task):
     kept = ("loss", "min")
     unit = "cross-entropy in nats"
     levels = [("a coin", math.log(2))]
+    tries = ('predict {out} "a film that stays with you"', "graph {out}")
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -303,6 +304,13 @@ class Task(training.Task):
             measures |= {"sentences": n, "standard_error": math.sqrt(p * (1 - p) / n)}
         return found
 
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        test, labels = results["test"], [label for _, label in self.parts["test"]]
+        commoner = max(sum(labels), len(labels) - sum(labels)) / len(labels)
+        right = f"test, right (standard error {100 * test['standard_error']:.1f})"
+        rows = [(right, 100 * test["accuracy"], "%"), ("always the commoner label", 100 * commoner, "%")]
+        return [*rows, ("test", test["loss"], self.unit), *self.compared()]
+
     @staticmethod
     def build(about: Any) -> Reader:
         labels = about.get("labels", ("against", "for"))  # which files of before do not have
@@ -329,14 +337,14 @@ class Task(training.Task):
             for name, members in groups.items()
         }
         paths, names = [out / "sentences.png", out / "sentences.txt"], self.model.labels
-        picture(paths[0], rows, names)
+        made = training.drawn(picture, paths[0], rows, names)
         lines = [
             f"{name}: {probability:.4f} {names[1]}; the label is {names[label]}\n    {' '.join(words)}"
             for name, members in rows.items()
             for words, _, probability, label in members
         ]
         paths[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return paths
+        return [*made, paths[1]]
 
     @mg.no_grad()
     def usual(self) -> np.ndarray:

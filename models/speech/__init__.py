@@ -31,7 +31,7 @@ SpecAugment, 2019). A trained model listens to any recording:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -234,6 +234,7 @@ def unrolled(model: Recogniser, steps: int) -> mg.Tensor:
 class Task(training.Task):
     """Learning what recordings say; see the base class."""
 
+    tries = ("predict {out} RECORDING.wav", "graph {out}")
     format = "minigrad speech 1"
     kept = ("loss", "min")
 
@@ -305,6 +306,12 @@ class Task(training.Task):
         counts = {"recordings": len(self.train), "held_out_recordings": len(self.held_out)}
         return {**measures, **counts, "test_recordings": len(self.test), "wrong": wrong, "confusion": self.table(texts)}
 
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        rows = [("test, understood", 100 * results["accuracy"], "%"), ("guessing", 100 / len(self.model.labels), "%")]
+        if self.settings.task == "spell":
+            rows.append(("test, wrong letters", 100 * results["letter_error_rate"], "%"))
+        return rows
+
     def table(self, texts: list[str]) -> list[list[int]]:
         """How often label i (row) was taken for label j; a spelling counts as the most similar one."""
         labels = self.model.labels
@@ -331,11 +338,12 @@ class Task(training.Task):
         for i in sorted(first.values(), key=order.index)[:5]:
             p = self.model.over_time(self.model.steps([self.test[i].frames])[0]).numpy()[:, 0]
             examples.append((f"{self.test[i].file}: {texts[i] or 'nothing'}", self.test[i].frames, p))
-        pictures.over_time(paths[0], examples, self.model.classes, HOP)
-        pictures.confusion(paths[1], self.table(texts), self.model.labels if self.settings.folder else None)
+        labels = self.model.labels if self.settings.folder else None
+        made = training.drawn(pictures.over_time, paths[0], examples, self.model.classes, HOP)
+        made += training.drawn(pictures.confusion, paths[1], self.table(texts), labels)
         pictures.join(paths[2], [self.test[i].samples for i in order[:10]], RATE)
         title = f"Spoken digits, bidirectional {self.settings.cell}"
-        return [*paths, *draw_unrolled(unrolled, self.model, 4, out, title)]
+        return [*made, paths[2], *draw_unrolled(unrolled, self.model, 4, out, title)]
 
 
 load = Task.load

@@ -13,7 +13,7 @@ in no training clip; `data.digit_images` says which.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -204,6 +204,7 @@ class Task(training.Task):
     format = "minigrad video 1"
     kept = ("loss", "min")
     unit = "nats"
+    tries = ("predict {out} ANIMATION.gif", "graph {out}")
     levels = [("guessing", float(np.log(len(DIRECTIONS) * len(DIGITS))))]
 
     def __init__(self, settings: Settings) -> None:
@@ -249,6 +250,11 @@ class Task(training.Task):
         }
         return {**self.measures(self.test), "clips": len(truths[0]), **after}
 
+    def reached(self, results: Mapping[str, Any]) -> list[Any]:
+        rows = [("test, " + question, 100 * results[question], "%") for question in ANSWERS]
+        guesses = [("guessing a " + question, 100 / len(answers), "%") for question, answers in ANSWERS.items()]
+        return [*rows, *guesses, ("test", results["loss"], self.unit), *self.compared()]
+
     @staticmethod
     def build(about: Any) -> Watcher:
         return Watcher(**about)
@@ -259,9 +265,8 @@ class Task(training.Task):
     def write(self, out: Path) -> list[Path]:
         paths = [out / name for name in ("clips.png", "clip.gif")]
         shown = self.shown_clips()
-        strips(paths[0], shown)
-        animation(paths[1], shown[-1])
-        return [*draw_unrolled(unrolled, self.model, 3, out, "Three frames of a clip"), *paths]
+        made = [*training.drawn(strips, paths[0], shown), *training.drawn(animation, paths[1], shown[-1])]
+        return [*draw_unrolled(unrolled, self.model, 3, out, "Three frames of a clip"), *made]
 
     def shown_clips(self, count: int = 6) -> list[Clip]:
         """Test clips to look at: up to two that the model gets wrong, and the first of the others."""

@@ -100,9 +100,9 @@ def test_the_batches_of_an_epoch_are_the_same_each_time():
 
 
 def test_settings_that_make_no_sense():
-    with pytest.raises(ValueError, match="--teacher-forcing is a probability, at most 1"):
+    with pytest.raises(ValueError, match=r"^teacher_forcing is a probability, at most 1"):
         caption.Settings(teacher_forcing=1.5)
-    with pytest.raises(ValueError, match="--cell is one of rnn, lstm, peephole, gru, not 'cnn'"):
+    with pytest.raises(ValueError, match=r"^cell is one of rnn, lstm, peephole, gru, not 'cnn'"):
         caption.Settings(cell="cnn")
 
 

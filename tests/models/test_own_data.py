@@ -94,10 +94,10 @@ def test_series_that_cannot_be_learned(values, words):
 
 def test_settings_of_a_series():
     with pytest.raises(
-        ValueError, match=r"--series is one of sunspots, co2, elnino, or a CSV file; there is no file 'a\.csv'"
+        ValueError, match=r"^series is one of sunspots, co2, elnino, or a CSV file; there is no file 'a\.csv'"
     ):
         forecast.Settings(series="a.csv")
-    with pytest.raises(ValueError, match="--column, --season and --trailing are for a file of your own, not for co2"):
+    with pytest.raises(ValueError, match=r"^column, season, trailing are for a file of your own, not for co2"):
         forecast.Settings(series="co2", season=52)
 
 

@@ -292,11 +292,11 @@ def test_an_epoch_has_every_recording_once_and_the_same_batches_each_time(folder
 
 
 def test_settings_that_make_no_sense():
-    with pytest.raises(ValueError, match="--task is one of digit, spell, not 'shout'"):
+    with pytest.raises(ValueError, match=r"^task is one of digit, spell, not 'shout'"):
         speech.Settings(task="shout")
     with pytest.raises(ValueError, match="task is 'digit' or 'spell', not 'shout'"):
         speech.Recogniser("shout", [0.0] * 40, [1.0] * 40)
-    with pytest.raises(ValueError, match="--learned must be at least 1"):
+    with pytest.raises(ValueError, match=r"^learned must be at least 1"):
         speech.Settings(learned=0)
 
 

@@ -180,7 +180,7 @@ def test_wrong_clips_are_shown_first():
 
 
 def test_settings_that_make_no_sense():
-    with pytest.raises(ValueError, match="--frames must be at least 2, not 1"):
+    with pytest.raises(ValueError, match=r"^frames must be at least 2, not 1"):
         video.Settings(frames=1)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from forked import Process, needs_fork
+from project import ROOT
 from watched import Remember, settings
 
 from minigrad.tools import cli
@@ -239,16 +240,19 @@ def test_looking_at_what_is_there(tmp_path):
     assert not folder.look(tmp_path).written
 
 
-def test_an_early_interrupt_prints_no_traceback(tmp_path):
+@pytest.mark.parametrize("module", ["numpy", "minigrad.models.adding"])
+def test_an_early_interrupt_prints_no_traceback(module, tmp_path):
     code = (
         "import sys, signal\n"
         "class Interrupting:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'minigrad.models.adding':\n"
+        f"        if name == {module!r}:\n"
         "            signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupting())\n"
-        "from minigrad.tools.cli import main\n"
-        "sys.exit(main(['train', 'adding', '--out', 'out']))"
+        "sys.argv = ['minigrad', 'train', 'adding', '--out', 'out']\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from minigrad_command import main\n"
+        "sys.exit(main())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "minigrad: interrupted\n")
