@@ -5,6 +5,7 @@ import ctypes
 import gc
 import importlib.util
 import shutil
+import signal
 
 import pytest
 from browser import browser, browser_page, browser_problems  # noqa: F401 - fixtures
@@ -86,6 +87,21 @@ def without_gc():
     gc.disable()
     yield
     gc.enable()
+
+
+HEARD = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+
+
+@pytest.fixture
+def interruptible():
+    """What the test starts hears signals, also where nohup or a scheduler started the tests to ignore them."""
+    numbers = {getattr(signal, name): heard for name, heard in HEARD.items() if hasattr(signal, name)}
+    ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, numbers[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

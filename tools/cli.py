@@ -33,9 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return _status(arguments)
+        status = _status(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, and not when Python ends, which complains if the reader has gone
+        return status
     except KeyboardInterrupt:
         return _ended(INTERRUPTED)
+    except BrokenPipeError:
+        pass
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # typer makes this of it
+            raise
+    _print_nowhere(sys.stdout)  # the reader has gone, as in `minigrad sample | head`
+    return 1
 
 
 def _status(arguments: list[str]) -> int:
@@ -61,10 +71,7 @@ def _failed(error: Exception, debug: bool) -> int:
     if show is not None and hasattr(error, "exit_code"):
         show()
         return int(error.exit_code)
-    if isinstance(error, BrokenPipeError):
-        _print_nowhere(sys.stdout)  # the reader has gone, as in `minigrad sample | head`
-        return 1
-    if debug or not isinstance(error, USER_ERRORS):
+    if debug or isinstance(error, BrokenPipeError) or not isinstance(error, USER_ERRORS):
         raise error
     print("minigrad: " + " ".join(_words(error).split()), file=sys.stderr)
     return 1

@@ -135,9 +135,14 @@ def test_data_sets_are_listed_and_fetched(tmp_path):
     assert "there is no data set 'sunpots'; there are tiny_shakespeare, sunspots" in error
 
 
-def test_sampling_into_a_pipe_that_closes(folder):
-    command = f"{sys.executable} -m minigrad.tools.cli sample model --length 4000 | head -c 20"
-    result = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("length", [400, 20_000])  # less and more than what is kept before it is written
+def test_sampling_into_a_pipe_that_closes(folder, length, unbuffered):
+    command = f"{sys.executable} -m minigrad.tools.cli sample model --length {length} | head -c 20"
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    result = subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert len(result.stdout) <= 20
     assert result.stderr == ""
 
@@ -250,7 +255,7 @@ def test_the_module_runs_by_itself(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent like this on Windows")
-def test_interrupting_a_training(folder):
+def test_interrupting_a_training(folder, interruptible):
     command = [sys.executable, "-u", "-m", "minigrad.tools.cli", "train", "char-lm", "--text", "text.txt"]
     command += ["--out", "interrupted", *TINY, "--steps", "1000000"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -241,7 +241,7 @@ def test_looking_at_what_is_there(tmp_path):
 
 
 @pytest.mark.parametrize("module", ["numpy", "minigrad.models.adding"])
-def test_an_early_interrupt_prints_no_traceback(module, tmp_path):
+def test_an_early_interrupt_prints_no_traceback(module, tmp_path, interruptible):
     code = (
         "import sys, signal\n"
         "class Interrupting:\n"

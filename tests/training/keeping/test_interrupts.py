@@ -26,6 +26,8 @@ pytest.importorskip("typer")
 pytest.importorskip("safetensors")
 pytest.importorskip("filelock")
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 ENDS = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")]
 SIZES = ["--hidden", "6", "--embedding", "3", "--batch", "2", "--length", "4", "--validations", "3"]
 CHAR_LM = ["train", "char-lm", "--text", "text", "--layers", "2", *SIZES]

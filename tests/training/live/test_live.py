@@ -230,7 +230,7 @@ def test_the_server_does_not_keep_the_process_alive(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT for one process on Windows")
-def test_a_watched_training_is_interrupted_as_any_other(tmp_path):
+def test_a_watched_training_is_interrupted_as_any_other(tmp_path, interruptible):
     process = program(tmp_path, "slow")
     url = process.stdout.readline().split()[-1]
     while "step 1/" not in (line := process.stdout.readline()):
