@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 
 import minigrad as mg
 
@@ -55,6 +56,11 @@ def run() -> int:
     unknown = [name for name in options.frameworks or () if name not in OTHERS]
     if unknown:
         return _refused(f"no framework {unknown[0]!r}; beside minigrad there are {', '.join(OTHERS)}")
+    for path in map(Path, filter(None, (options.markdown, options.json))):  # not after minutes of measuring
+        if path.is_dir() or not path.parent.is_dir():
+            return _refused(
+                f"cannot write {path}: " + ("it is a folder" if path.is_dir() else f"no folder {path.parent}")
+            )
     with contextlib.suppress(ImportError):  # without threadpoolctl the variables that it was started with must do
         mg.set_num_threads(options.threads)
     settings = load(options.quick, options.threads, options.frameworks)

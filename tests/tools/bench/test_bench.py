@@ -276,6 +276,8 @@ def test_an_unknown_group_or_framework_is_refused(capfd):
     assert f"no group 'nothing'; there are {', '.join(GROUPS)}" in capfd.readouterr().err
     assert main(["--frameworks", "torch,caffe"]) == 2
     assert "no framework 'caffe'; beside minigrad there are torch, autograd, jax, tinygrad" in capfd.readouterr().err
+    assert main(["--json", "no/such/folder.json"]) == 2
+    assert "cannot write no/such/folder.json: no folder no/such" in capfd.readouterr().err
 
 
 def test_a_framework_that_is_not_installed_is_absent(monkeypatch):
