@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from ..backends.numpy import DIRECT
+from .elsewhere import ELSEWHERE
 
-# Factorisations by other names than NumPy's, and by its own.
-LINALG = {"inverse": "inv", "pinverse": "pinv", "logdet": "slogdet", "symeig": "eigh"}
-LINALG |= {name: name for name in "det slogdet svd qr eig eigh eigvals cholesky solve lstsq matrix_power".split()}
 # Functions that are in minigrad.functional alone.
 FUNCTIONAL = frozenset(
     "batch_norm binary_cross_entropy binary_cross_entropy_with_logits cross_entropy ctc_loss dropout elu embedding "
     "hardtanh huber_loss kl_div l1_loss layer_norm leaky_relu linear logsigmoid mse_loss nll_loss selu smooth_l1_loss "
     "softsign".split()
 )
-CONVOLUTIONS = (
-    "interpolate grid_sample affine_grid upsample upsample_nearest upsample_bilinear pixel_shuffle pixel_unshuffle "
-    "channel_shuffle fold local_response_norm".split()
-    + [f"{name}{n}d" for name in ("conv", "conv_transpose", "max_pool", "avg_pool", "lp_pool") for n in (1, 2, 3)]
-    + [f"{name}{n}d" for name in ("adaptive_avg_pool", "adaptive_max_pool", "max_unpool") for n in (1, 2, 3)]
-)
-SCIPY = "gammaln polygamma i0 i1".split()  # functions of scipy.special's by their names there
-LAYOUT = "memory_format strided channels_last contiguous_format preserve_format".split()
-COMPLEX = "complex64 complex128 cfloat cdouble is_complex polar view_as_complex view_as_real angle".split()
-
 QUANTILE = (
     "(1 - w) * s[i] + w * s[j], of s = mg.sort(x.flatten()), "
     "p = {} * (len(s) - 1), i = int(p), j = math.ceil(p), w = p - i"
@@ -85,7 +73,6 @@ NAMES = {
     "get_device": "x.backend",
     "is_cuda": "x.backend.place",
     "pin_memory": "x itself: there is no such memory here",
-    **dict.fromkeys(LAYOUT, "nothing: how memory is ordered matters to nobody here"),
     **dict.fromkeys(("mps", "xpu"), "mg.use_backend('numba') or 'cupy': there are no other devices"),
     "set_default_tensor_type": "dtype='float64' where tensors are made, or module.to('float64')",
     "empty_cache": "nothing: a tensor that is gone gives back its memory",
@@ -254,30 +241,6 @@ NAMES = {
     "histc": "np.histogram(x.detach().numpy())",
     "percentile": QUANTILE.format("q / 100"),
     "quantile": QUANTILE.format("q"),
-    **{
-        name: f"np.linalg.{theirs}(array) with NumPy: minigrad factorises no matrices"
-        for name, theirs in LINALG.items()
-    },
-    "lu": "scipy.linalg.lu(array) with SciPy: minigrad factorises no matrices",
-    **dict.fromkeys(CONVOLUTIONS, "it with PyTorch: minigrad has no convolutions"),
-    "fft": "np.fft.fft(array) with NumPy: minigrad has no complex numbers",
-    **dict.fromkeys(COMPLEX, "mg.float32: minigrad has no complex numbers"),
-    "mH": "x.mT: minigrad has no complex numbers",
-    **dict.fromkeys(("is_sparse", "to_sparse", "to_dense"), "x.at[index].set(values): there are no sparse tensors"),
-    **{name: f"scipy.special.{name}(x.numpy()) with SciPy: it has no derivative here" for name in SCIPY},
-    "vander": "x[:, None] ** mg.arange(n - 1, -1, -1)",
-    "hann_window": "0.5 - 0.5 * mg.cos(2 * mg.pi * mg.arange(n) / n)",
-    "stft": "minigrad.data.log_mel(samples, rate), or scipy.signal.stft",
-    "onnx": "mg.save(module, path): a safetensors file of the weights",
-    "hub": "mg.load(path), of a safetensors file",
-    "multiprocessing": "multiprocessing, Python's own",
-    "profiler": "with mg.Tape() as tape: ..., and print(tape)",
-    "quantization": "x.half(), module.half(): nothing is quantised",
-    "autocast": "x.half(), module.half() and optim.GradScaler",
-    "record_stream": "nothing: memory is kept as long as it is used",
-    "share_memory_": "nothing: processes have their own copies of a tensor",
-    "set_": "x.copy_(values)",
-    **dict.fromkeys(("exponential_", "geometric_", "cauchy_", "log_normal_"), "x.copy_(values), drawn with NumPy"),
     "complex": "mg.stack([real, imaginary], axis=-1): minigrad has no complex numbers",
     "layout": "x.array, the backend's array: there are no other layouts",
     "names": "x.shape: axes have positions, no names",
@@ -373,6 +336,7 @@ NAMES = {
 }
 
 # NumPy's names of what the array API standard calls otherwise: arcsin, power, absolute, ...
+NAMES |= ELSEWHERE
 NAMES |= {theirs: f"mg.{ours}(x)" for ours, theirs in DIRECT.items() if theirs != ours and theirs not in NAMES}
 
 # Keywords of PyTorch's or NumPy's -> what to write.
