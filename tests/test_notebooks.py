@@ -38,7 +38,7 @@ def test_the_example_runs_and_shows_what_it_says(tmp_path):
         [["image/png", text]],  # a figure
         [["text/html", text]],  # the page
         [["stream"]],  # a training
-        [[text]],
+        [["text/html", text]],  # its metrics
     ]
     assert all(output.get("name") != "stderr" for cell in notebook.cells for output in cell.get("outputs", []))
     shown = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
