@@ -13,6 +13,8 @@ from minigrad import nn
 from minigrad.saving import contents, description, entry, library, opened, write
 from minigrad.writing import replace
 
+from .caller import given
+
 __all__ = ["entry", "kind", "library", "load", "located", "number", "program_of", "read", "replace", "save", "write"]
 
 M = TypeVar("M", bound=nn.Module)
@@ -63,7 +65,9 @@ def located(path: str | Path, program: str | None = None) -> Path:
     if model.exists():
         return model
     if (path / "checkpoint.safetensors").is_file():
-        raise FileNotFoundError(f"there is no model {model} yet: the training has not ended; go on with --resume")
+        raise FileNotFoundError(
+            f"there is no model {model} yet: the training has not ended; go on with {given('resume')}"
+        )
     raise FileNotFoundError(f"there is no model {model}; make one with: minigrad train {program or 'PROGRAM'}")
 
 
