@@ -54,6 +54,7 @@ EXAMPLES = {
     "sample": ["minigrad sample out/char-lm --prime 'To be' --temperature 0.5 --length 200"],
     "graph": ["minigrad graph char-lm --out page.html", "minigrad graph out/adding --show both --out - > graph.svg"],
     "gradflow": ["minigrad gradflow adding --cell rnn --cell lstm --out flow.png"],
+    "runs": ["minigrad runs out --out runs.html", "minigrad runs out --json | jq '.[].best'"],
     "data": ["minigrad data sunspots"],
 }
 

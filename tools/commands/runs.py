@@ -11,6 +11,7 @@ import typer
 from minigrad.training.live import report
 from minigrad.training.live.saved import Run, find
 from minigrad.training.terminal import say
+from minigrad.writing import replace
 
 GAP = "  "
 HEAD = ("run", "began", "steps", "state", "best", "time")  # and the settings that differ
@@ -38,7 +39,7 @@ def runs(
     if not found:
         raise FileNotFoundError(f"there are no runs in {folder}: {out} was not written")
     page = report.page(found[0]) if len(found) == 1 else report.overlay(found, f"Runs in {folder}", out)
-    out.write_text(page, encoding="utf-8")
+    replace(out, page.encode())
     if not as_json:
         say(f"\n{out}")
 

@@ -80,6 +80,13 @@ def test_pages_of_runs(folder, said, tmp_path):
     assert 'id="progress"' in (tmp_path / "one.html").read_text(encoding="utf-8")
 
 
+def test_a_page_that_cannot_be_written(folder, said, tmp_path):
+    error = said(folder, "--out", tmp_path / "no" / "runs.html", status=1).err
+    assert error.count("\n") == 1
+    assert str(tmp_path / "no") in error
+    assert "Errno" not in error
+
+
 def test_where_there_is_nothing(said, tmp_path):
     assert said(tmp_path).out == f"there are no runs in {tmp_path}\n"
     assert said(tmp_path, "--json").out == "[]\n"
