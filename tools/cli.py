@@ -16,6 +16,7 @@ from typing import Any
 
 from minigrad import BackendError, GraphError
 from minigrad.extras import install
+from minigrad.training.caller import CommandLine, called_by
 from minigrad.training.terminal import escaping
 
 INTERRUPTED = 130  # as shells report it
@@ -27,7 +28,7 @@ USER_ERRORS = (OSError, ValueError, ImportError, BackendError, GraphError)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line with these arguments (by default, those of the process). Returns the exit status."""
-    with escaping(), _warnings_in_a_line():
+    with escaping(), _warnings_in_a_line(), called_by(CommandLine()):
         return _run(list(sys.argv[1:] if argv is None else argv))
 
 

@@ -231,7 +231,10 @@ def test_gaps_are_filled_as_in_training_and_days_of_months_are_months(ask, folde
         (["state.safetensors", "x"], "is a model of 'state', which is none of the programs"),
         (["strange.safetensors", "x"], "strange.safetensors is no model that minigrad trained"),
         (["own.safetensors", "x"], "is a model of a task of your own ('rhyme 1')"),
-        (["unfinished", "x"], "there is no model unfinished/model.safetensors yet: the training has not ended"),
+        (
+            ["unfinished", "x"],
+            "there is no model unfinished/model.safetensors yet: the training has not ended; go on with --resume",
+        ),
         (["unfinished/checkpoint.safetensors", "x"], "is a checkpoint, from which a training goes on"),
     ],
 )
