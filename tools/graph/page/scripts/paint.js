@@ -127,7 +127,7 @@ class Painter {
   wayOf(edge) {
     const curves = curvesOf(edge);
     if (edge.from === edge.to || edge.across || this.ways >= MOST_WAYS) return pathOf(curves);
-    if (!this.boxes.cover(pointsOf(curves), edge)) return pathOf(curves);
+    if (!this.boxes.cover(partsOf(curves), edge)) return pathOf(curves);
     const [start, end] = [curves[0], curves.at(-1).slice(-2)];
     const side = edge.state ? (edge.to.x >= edge.from.x ? [1, 0] : [-1, 0]) : [0, -1];
     const corners = wayAround(edge, [...start, ...side], [...end, ...side], this.ways++);
@@ -194,23 +194,16 @@ function pathOf([start, ...parts]) {
   return `M${start.join(" ")}` + parts.map((part) => `${part.length === 2 ? "L" : "C"}${part.join(" ")}`).join("");
 }
 
-/** Points on a curve, close enough to each other to meet every box. */
-function pointsOf([start, ...parts]) {
-  const points = [];
+/** The parts of a curve, each with its four points. */
+function partsOf([start, ...parts]) {
   let [x, y] = start;
-  for (const part of parts) {
+  return parts.map((part) => {
     const [u, v] = part.slice(-2);
     const [a, b, c, d] = part.length === 2 ? [x, y, u, v] : part;
-    const count = Math.ceil((Math.abs(a - x) + Math.abs(b - y) + Math.abs(c - a) + Math.abs(d - b) + Math.abs(u - c) + Math.abs(v - d)) / 6);
-    for (let k = 1; k < count; k++) {
-      const t = k / count;
-      const s = 1 - t;
-      const [p, q, r, w] = [s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t];
-      points.push(part.length === 2 ? [s * x + t * u, s * y + t * v] : [p * x + q * a + r * c + w * u, p * y + q * b + r * d + w * v]);
-    }
+    const points = [[x, y], [a, b], [c, d], [u, v]];
     [x, y] = [u, v];
-  }
-  return points;
+    return points;
+  });
 }
 
 /** From the forward pass to the backward pass beside it: over the top, and down between the two. */

@@ -5,36 +5,52 @@ const TRACKS = 3; // so many ways beside each other, a little apart
 const APART = 4;
 const BEND = 40; // what a bend costs, in pixels of a longer way
 const ROUND = 9;
+const NEAR = 150; // how far outside of its ends a way may go, as a rule
 const MOST_BOXES = 150; // in the way of one edge; with more of them it keeps its curve
 const MOST_WAYS = 600; // of one picture
-const CELL = 160; // of the grid by which boxes are found
+const FINE = 2; // pixels: a part of a curve that is looked at no closer
 
-/** The visible boxes by place, to find those that a curve passes. */
+/** The visible boxes, to find those that a curve passes. */
 class Boxes {
   constructor(items) {
-    this.cells = new Map();
-    for (const item of items) {
-      const { left, top, right, bottom } = outline(item);
-      for (let i = Math.floor(left / CELL); i <= right / CELL; i++) {
-        for (let k = Math.floor(top / CELL); k <= bottom / CELL; k++) {
-          const key = `${i} ${k}`;
-          if (!this.cells.has(key)) this.cells.set(key, []);
-          this.cells.get(key).push([item, left, top, right, bottom]);
-        }
-      }
-    }
+    this.all = items.map((item) => ({ item, ...outline(item) }));
   }
 
-  /** Whether an item other than the two ends of an edge covers one of the points. */
-  cover(points, edge) {
-    return points.some(([x, y]) => {
-      const near = this.cells.get(`${Math.floor(x / CELL)} ${Math.floor(y / CELL)}`) ?? [];
-      return near.some(
-        ([item, left, top, right, bottom]) =>
-          x > left && x < right && y > top && y < bottom && item !== edge.from && item !== edge.to,
-      );
-    });
+  /** Whether an item other than the two ends of an edge covers a part of its curve. */
+  cover(parts, edge) {
+    const around = extent(parts.flat());
+    const near = this.all.filter((box) => overlap(around, box) && box.item !== edge.from && box.item !== edge.to);
+    return near.length > 0 && parts.some((part) => meets(part, near));
   }
+}
+
+function extent(points) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x, y] of points) {
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < top) top = y;
+    if (y > bottom) bottom = y;
+  }
+  return { left, top, right, bottom };
+}
+
+function overlap(a, b) {
+  return a.right > b.left && a.left < b.right && a.bottom > b.top && a.top < b.bottom;
+}
+
+/** Whether a Bézier curve, given by its four points, meets one of the boxes: halved until it is clear of all or tiny. */
+function meets(part, boxes) {
+  const around = extent(part);
+  const near = boxes.filter((box) => overlap(around, box));
+  if (!near.length) return false;
+  if (around.right - around.left < FINE && around.bottom - around.top < FINE) return true;
+  const middle = ([x, y], [u, v]) => [(x + u) / 2, (y + v) / 2];
+  const [a, b, c, d] = part;
+  const [ab, bc, cd] = [middle(a, b), middle(b, c), middle(c, d)];
+  const [abc, bcd] = [middle(ab, bc), middle(bc, cd)];
+  const half = middle(abc, bcd);
+  return meets([a, ab, abc, half], near) || meets([half, bcd, cd, d], near);
 }
 
 /** What is drawn of an item or a frame, without the room for its loop. */
@@ -69,15 +85,24 @@ function beside(edge) {
  * @param track how many such ways there have been: each keeps another distance, as far as that goes.
  */
 function wayAround(edge, start, end, track) {
-  const boxes = beside(edge).map(outline);
-  if (boxes.length > MOST_BOXES) return null;
+  const all = beside(edge).map(outline);
+  const area = extent([start, end]); // most ways need not go far
+  const room = { left: area.left - NEAR, top: area.top - NEAR, right: area.right + NEAR, bottom: area.bottom + NEAR };
+  const boxes = all.filter((box) => overlap(room, box));
+  const found = boxes.length > MOST_BOXES ? null : wayAmong(boxes, room, start, end, track);
+  return found ?? (all.length > MOST_BOXES ? null : wayAmong(all, null, start, end, track));
+}
+
+/** A way among boxes that does not leave the room, if there is one. */
+function wayAmong(boxes, room, start, end, track) {
   const clear = CLEAR + APART * (track % TRACKS);
   const half = BOX_GAP / 2; // in the middle between two boxes
   const from = [start[0] + start[2] * half, start[1] + start[3] * half];
   const to = [end[0] - end[2] * half, end[1] - end[3] * half];
   const lines = (low, high, k) => {
     const all = boxes.flatMap((box) => [box[low] - CLEAR, box[low] - clear, box[high] + CLEAR, box[high] + clear]);
-    return [...new Set([...all, from[k], to[k]])].sort((a, b) => a - b);
+    const within = room ? all.filter((line) => line > room[low] && line < room[high]) : all;
+    return [...new Set([...within, from[k], to[k]])].sort((a, b) => a - b);
   };
   const [xs, ys] = [lines("left", "right", 0), lines("top", "bottom", 1)];
   const near = CLEAR - 1;
@@ -89,19 +114,22 @@ function wayAround(edge, start, end, track) {
 
 const TURNS = [[1, 0], [0, 1], [-1, 0], [0, -1]];
 
-/** Dijkstra's search on the lines of a grid, with the direction of travel as a part of the place. */
+/** The search A* on the lines of a grid, with the direction of travel as a part of the place. */
 function cheapestWay(xs, ys, from, to, out, into, blocked) {
   const at = (x, y, d) => (ys.indexOf(y) * xs.length + xs.indexOf(x)) * 4 + d;
   const direction = ([dx, dy]) => TURNS.findIndex(([u, v]) => u === dx && v === dy);
   const [first, goal] = [at(...from, direction(out)), at(...to, direction(into))];
   const cost = new Map([[first, 0]]);
   const before = new Map();
+  const done = new Set();
   const queue = new Queue();
   queue.add(0, first);
   while (queue.size) {
-    const [known, place] = queue.take();
+    const place = queue.take()[1];
     if (place === goal) break;
-    if (known > cost.get(place)) continue;
+    if (done.has(place)) continue;
+    done.add(place);
+    const known = cost.get(place);
     const d = place % 4;
     const [i, k] = [(place >> 2) % xs.length, Math.floor((place >> 2) / xs.length)];
     for (const turn of [0, 1, 3]) {
@@ -114,7 +142,7 @@ function cheapestWay(xs, ys, from, to, out, into, blocked) {
       if (total >= (cost.get(next) ?? Infinity)) continue;
       cost.set(next, total);
       before.set(next, place);
-      queue.add(total, next);
+      queue.add(total + Math.abs(xs[u] - to[0]) + Math.abs(ys[v] - to[1]), next);
     }
     // Turning on the spot: the way may arrive from another side.
     for (const turn of [1, 3]) {
@@ -122,7 +150,7 @@ function cheapestWay(xs, ys, from, to, out, into, blocked) {
       if (known + BEND >= (cost.get(next) ?? Infinity)) continue;
       cost.set(next, known + BEND);
       before.set(next, place);
-      queue.add(known + BEND, next);
+      queue.add(known + BEND + Math.abs(xs[i] - to[0]) + Math.abs(ys[k] - to[1]), next);
     }
   }
   if (!cost.has(goal)) return null;
