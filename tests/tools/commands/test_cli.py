@@ -1,5 +1,7 @@
 """The command line, as a user meets it: output, exit statuses, and no tracebacks."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -20,18 +22,25 @@ TINY = ["--steps", "3", "--hidden", "8", "--embedding", "4", "--batch", "2", "--
 
 
 def run(*arguments, cwd, status=0, **environment):
-    """Run `minigrad` in a folder; check its exit status; return what it writes."""
-    result = subprocess.run(
-        [sys.executable, "-m", "minigrad.tools.cli", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "120"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == status, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stdout, result.stderr
+    """Run `minigrad` in a folder; check its exit status; return what it writes.
+
+    In this process, as starting one takes longer than most commands: that the module starts, and how streams of other
+    encodings are met, has tests of its own.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(cwd)
+        for name, value in ({"NO_COLOR": "1", "COLUMNS": "120"} | environment).items():
+            patch.setenv(name, value)
+        found = cli.main([*map(str, arguments)])
+    told, failed = (stream.buffer.getvalue().decode() for stream in (out, err))
+    assert found == status, told + failed
+    assert "Traceback" not in failed
+    return told, failed
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +273,7 @@ def test_interrupting_a_training(folder, interruptible):
             break
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "writing what there is" in out
     assert err.strip() == "minigrad: interrupted"

@@ -135,7 +135,7 @@ def test_names_cannot_break_the_page(name):
 
 
 def test_ten_thousands_of_nodes_fit_into_three_megabytes():
-    graph = lstm(steps=1000, layers=2)
+    graph = lstm(steps=650, layers=2)
     assert len(graph.nodes) > 20_000
     assert len(page(graph)) < 3_000_000
 
