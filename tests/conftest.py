@@ -4,8 +4,10 @@ import contextlib
 import ctypes
 import gc
 import importlib.util
+import os
 import shutil
 import signal
+import sys
 
 import pytest
 from browser import browser, browser_page, browser_problems  # noqa: F401 - fixtures
@@ -14,6 +16,10 @@ from missing import pytest_addoption, pytest_collection_modifyitems, pytest_term
 
 import minigrad as mg
 from minigrad.engine.scope import MODE, restart_counts
+
+# Where standard input is closed, as by schedulers, pytest's stand-in for it has no encoding, which libraries ask for.
+if sys.__stdin__ is None:
+    sys.__stdin__ = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for as long as the tests run
 
 
 def has_gpu():
