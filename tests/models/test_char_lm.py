@@ -174,10 +174,10 @@ def test_an_interrupted_run_writes_what_it_has(text, tmp_path, monkeypatch, caps
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"steps": 0}, "--steps must be at least 1"),
-        ({"cell": "cnn"}, "--cell is one of rnn, lstm, peephole, gru, not 'cnn'"),
-        ({"hidden": -3}, "--hidden must be at least 1"),
-        ({"lr": math.nan}, "--lr"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"cell": "cnn"}, "cell is one of rnn, lstm, peephole, gru, not 'cnn'"),
+        ({"hidden": -3}, "hidden must be at least 1"),
+        ({"lr": math.nan}, "lr must be"),
         ({"batch": 400}, "too short"),
         ({"backend": "abacus"}, "unknown backend"),
     ],
