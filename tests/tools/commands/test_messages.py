@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
+pytest.importorskip("typer")
+
 from minigrad.inspect.aligned import aligned
 from minigrad.models import PROGRAMS
 from minigrad.tools import cli
 from minigrad.tools.commands import COMMANDS, EXAMPLES, beside
-
-pytest.importorskip("typer")
 
 
 @pytest.fixture
