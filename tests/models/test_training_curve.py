@@ -1,7 +1,11 @@
-"""A character model trained here and in PyTorch: same initial weights and batches, same losses for 200 steps."""
+"""A character model trained here and in PyTorch: same initial weights and batches, same losses for 200 steps.
+
+The stand-in for CuPy, whose kernels run on one core with all their checks, takes the first 40.
+"""
 
 import numpy as np
 import pytest
+from conftest import STAND_IN
 
 from minigrad import functional as F
 from minigrad import nn, optim
@@ -55,9 +59,9 @@ def batches():
     return [(piece[:-1], piece[1:]) for piece in pieces]
 
 
-def train_ours(model, optimizer, max_norm):
+def train_ours(model, optimizer, max_norm, steps):
     losses = []
-    for x, y in batches():
+    for x, y in batches()[:steps]:
         loss = F.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
@@ -67,9 +71,9 @@ def train_ours(model, optimizer, max_norm):
     return losses
 
 
-def train_theirs(model, optimizer, max_norm):
+def train_theirs(model, optimizer, max_norm, steps):
     losses = []
-    for x, y in batches():
+    for x, y in batches()[:steps]:
         x, y = torch.tensor(x), torch.tensor(y)
         loss = torch.nn.functional.cross_entropy(model(x).reshape(-1, V), y.reshape(-1))
         optimizer.zero_grad()
@@ -86,12 +90,13 @@ def train_theirs(model, optimizer, max_norm):
     [("SGD", {"lr": 1.0}, 1e9), ("SGD", {"lr": 0.3, "momentum": 0.9}, 0.5), ("Adam", {"lr": 0.005}, 0.5)],
 )
 def test_the_training_curve_is_pytorchs(name, options, max_norm, dtype, tolerance, backend):
+    steps = 40 if backend in STAND_IN else STEPS
     torch.manual_seed(0)
     theirs = Theirs().to(getattr(torch, dtype))
     ours = Ours().to(dtype)
     ours.load_state_dict(theirs.state_dict())
-    found = train_ours(ours, getattr(optim, name)(ours.parameters(), **options), max_norm)
-    expected = train_theirs(theirs, getattr(torch.optim, name)(theirs.parameters(), **options), max_norm)
+    found = train_ours(ours, getattr(optim, name)(ours.parameters(), **options), max_norm, steps)
+    expected = train_theirs(theirs, getattr(torch.optim, name)(theirs.parameters(), **options), max_norm, steps)
     difference = np.abs(np.array(found) / np.array(expected) - 1).max()
     assert difference < tolerance
-    assert found[-1] < 0.5 * found[0]  # it has learned something; two models that stand still agree easily
+    assert found[-1] < (0.5 if steps == STEPS else 0.95) * found[0]  # it has learned something; two models that stand still agree easily
