@@ -55,10 +55,10 @@ def load(path: str | Path, format: str, build: Callable[[Any], M]) -> M:
     return model
 
 
-def located(path: str | Path, program: str | None = None) -> Path:
+def located(path: str | Path, program: str | None = "PROGRAM") -> Path:
     """The file of a model: as given, or in the directory that training left.
 
-    Raises FileNotFoundError, which says how to make one, with a program or without.
+    Raises FileNotFoundError, which says how to make one with the program; with None it is for the caller to know.
     """
     path = Path(path)
     model = path / MODEL if path.is_dir() else path
@@ -68,10 +68,11 @@ def located(path: str | Path, program: str | None = None) -> Path:
         raise FileNotFoundError(
             f"there is no model {model} yet: the training has not ended; go on with {given('resume')}"
         )
-    raise FileNotFoundError(f"there is no model {model}; make one with: minigrad train {program or 'PROGRAM'}")
+    how = f"; make one with: minigrad train {program}" if program else ""
+    raise FileNotFoundError(f"there is no model {model}{how}")
 
 
-def kind(path: str | Path, program: str | None = None) -> str:
+def kind(path: str | Path, program: str = "PROGRAM") -> str:
     """The program that a trained model is of, by the format that its file names; `path` as in `load`.
 
     `program` is one that makes such a model, for the error if there is none.

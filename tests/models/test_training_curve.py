@@ -99,4 +99,6 @@ def test_the_training_curve_is_pytorchs(name, options, max_norm, dtype, toleranc
     expected = train_theirs(theirs, getattr(torch.optim, name)(theirs.parameters(), **options), max_norm, steps)
     difference = np.abs(np.array(found) / np.array(expected) - 1).max()
     assert difference < tolerance
-    assert found[-1] < (0.5 if steps == STEPS else 0.95) * found[0]  # it has learned something; two models that stand still agree easily
+    assert (
+        found[-1] < (0.5 if steps == STEPS else 0.95) * found[0]
+    )  # it has learned something; two models that stand still agree easily

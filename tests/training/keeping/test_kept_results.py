@@ -113,7 +113,7 @@ def test_one_picture_that_fails_costs_no_other(tmp_path, capsys, monkeypatch):
     assert metrics["finished"]
     assert metrics["lacking"] == ["loss.png"]
     assert (tmp_path / "graph.html").exists()
-    assert "not drawn: loss.png: ZeroDivisionError: no room (test_results.py, line" in capsys.readouterr().out
+    assert "not drawn: loss.png: ZeroDivisionError: no room (test_kept_results.py, line" in capsys.readouterr().out
 
 
 def test_a_task_that_cannot_write_ends_no_training(undrawn, tmp_path, capsys):

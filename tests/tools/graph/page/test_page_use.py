@@ -24,7 +24,8 @@ BEHIND = """() => {
     for (const [edge, drawn] of minigrad.painter.paths) {
       const path = drawn.firstChild;
       const near = boxes.filter(([item]) => item !== edge.from && item !== edge.to);
-      for (let at = 0; at <= path.getTotalLength(); at += 2) {
+      const length = path.getTotalLength();
+      for (let at = 0; at <= length; at += 5) {  // boxes are several times larger
         const { x, y } = path.getPointAtLength(at);
         const hit = near.find(([, left, top, right, bottom]) => x > left && x < right && y > top && y < bottom);
         if (!hit) continue;
