@@ -39,7 +39,7 @@ PROGRAMS = {
 }
 
 
-def program_of(path: str | Path, instead: str | None = None) -> str:
+def program_of(path: str | Path, instead: str = "PROGRAM") -> str:
     """The name of the program that a trained model is of; `path` is the file, or the directory of a training.
 
     `instead` is the program to advise if there is none.
