@@ -27,7 +27,7 @@ demo: $(DEMO)
 	$(BIN)/minigrad train char-lm --out out/char-lm $(if $(findstring --overwrite,$(ARGS)),,--resume) $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # mypy looks packages up by folder names, so it gets links with the names that models/ and tools/ are installed under.
 lint: $(INSTALLED)

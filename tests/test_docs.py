@@ -1,6 +1,7 @@
 """The snippets of README.md and docs/ run as they stand and print what the pages say, and the files they name exist."""
 
 import contextlib
+import importlib
 import io
 import linecache
 import re
@@ -76,3 +77,22 @@ def test_links_lead_to_files_and_headings_that_are_there():
 def test_every_guide_is_in_the_table_of_the_readme():
     linked = set(LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
+@pytest.mark.parametrize(
+    "module", ["minigrad", *(f"minigrad.{name}" for name in ("nn", "functional", "optim", "data", "training"))]
+)
+def test_every_public_name_is_in_the_list_of_names(module):
+    listed = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "names.md").read_text(encoding="utf-8")))
+    assert {name for name in importlib.import_module(module).__all__ if not name.startswith("_")} - listed == set()
+
+
+def test_the_list_of_names_has_no_other_names():
+    words = re.findall(r"`([a-z_A-Z]\w*)`", (ROOT / "docs" / "names.md").read_text(encoding="utf-8"))
+    places = [
+        importlib.import_module(f"minigrad{name}")
+        for name in ("", ".nn", ".functional", ".optim", ".data", ".training", ".tools")
+    ]
+    assert [
+        word for word in words if word not in ("mg", "bfloat16") and not any(hasattr(place, word) for place in places)
+    ] == []

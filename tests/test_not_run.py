@@ -74,9 +74,9 @@ def test_a_second_run_does_the_rest_alone(tmp_path, workers):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    first = run("--note-ran", "ran")
+    first = run("--note-ran=ran")
     assert "1 test for want of Graphviz: apt install graphviz" in first
     assert (tmp_path / "ran").read_text().split() == ["test_some.py::test_runs"]
-    again = run("--leave-out", "ran", env={"TOOL": "here", "PATH": ""})
+    again = run("--leave-out=ran", env={"TOOL": "here", "PATH": ""})
     assert "1 passed" in again
     assert "for want of" not in again

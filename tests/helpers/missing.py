@@ -1,7 +1,8 @@
 """What a run of the tests lacked: at its end, for each tool that is not here, how many tests want it; how to get it.
 
-Two options let a second run, in which more is installed, do the rest alone: `--note-ran FILE` writes down which tests
-ran, `--leave-out FILE` does not run those again.
+Two options let a second run, in which more is installed, do the rest alone: `--note-ran=FILE` writes down which tests
+ran, `--leave-out=FILE` does not run those again. They are written with `=`: before pytest knows them it takes a file
+that is there for one of tests, and looks for their definition beside it.
 """
 
 from __future__ import annotations

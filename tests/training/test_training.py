@@ -152,6 +152,7 @@ from pathlib import Path
 from minigrad.models import char_lm
 
 where, text, out, resume = sys.argv[1:]
+char_lm.EXAMPLE = char_lm.SAMPLE = 20
 kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
 if where == "in a step":
     rate = char_lm.rate
