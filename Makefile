@@ -9,7 +9,7 @@ DEMO := .venv/.demo
 .PHONY: help demo test lint format bench results gpu-check size wheel venv clean
 
 help:
-	@echo "make demo     train the character model for about a minute; results in out/char-lm"
+	@echo "make demo     train the character model in one to three minutes; results in out/char-lm"
 	@echo "make test     run the tests, on all cores"
 	@echo "make lint     check style (ruff) and types (mypy)"
 	@echo "make format   rewrite the code in the project's style"
