@@ -54,22 +54,29 @@ def explained(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
+def tidied(directory: str | Path) -> Iterator[None]:
+    """Afterwards the directory and its parents are gone, as far as they were made inside and are empty."""
+    directory = Path(directory)
+    new = [folder for folder in (directory, *directory.parents) if not os.path.exists(folder)]
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it is not empty
+            for folder in new:
+                folder.rmdir()
+
+
+@contextmanager
 def made(directory: str | Path) -> Iterator[Path]:
-    """Make a directory. If something fails inside, those that were made for it and are empty are removed again.
+    """Make a directory. Afterwards those that were made for it, and are empty, are removed again.
 
     Raises OSError, which says what to do.
     """
     directory = Path(directory)
-    new = [folder for folder in (directory, *directory.parents) if not os.path.exists(folder)]
-    with explained(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-    try:
+    with tidied(directory):
+        with explained(directory):
+            directory.mkdir(parents=True, exist_ok=True)
         yield directory
-    except BaseException:
-        with suppress(OSError):
-            for folder in new:
-                folder.rmdir()
-        raise
 
 
 def explanation(error: OSError, path: Path) -> OSError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.extras import extra
+from minigrad.writing import tidied
 
 from .. import checkpoints
 from ..caller import given, named
@@ -134,14 +135,9 @@ def opened(path: Path) -> Iterator[Path]:
 @contextmanager
 def made(path: Path) -> Iterator[None]:
     """Make a folder that can be written to. Afterwards those that were made, and are empty, are gone."""
-    new = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
+    with tidied(path):
         writable(path)
         yield
-    finally:
-        with suppress(OSError):  # it is not empty
-            for folder in new:
-                folder.rmdir()
 
 
 @contextmanager
